@@ -1,0 +1,62 @@
+// Packets on the device bus: one CBOR array each, fields in a fixed order. A packet is broadcast; its second and
+// third fields say between which processes (or which device and which process) it belongs.
+
+import type { Message } from './core/types.ts';
+import { decode, encode } from './link/cbor.ts';
+
+export const PACKET_DATA = 1; //  [1, from, to, fromBoot, toBoot, kind, n, epoch, ...fields of the kind]
+export const PACKET_ACK = 2; //   [2, of, by, ofBoot, byBoot, n]: `by` has taken everything of `of` up to n
+export const PACKET_INPUT = 3; // [3, device, to, fromBoot, toBoot, i, epoch, data]
+export const PACKET_INPUT_ACK = 4; // [4, device, by, toBoot, byBoot, i]
+export const PACKET_BEAT = 5; //  [5, board, boot, epoch, plan, [process, role, V, acked, done, sent][]]
+
+type Fields = (keyof Message)[];
+
+const KINDS: Message['kind'][] = ['app', 'passed', 'freeze', 'report', 'handover', 'migrated', 'input'];
+
+const FIELDS: Fields[] = [
+  ['type', 'q', 'k', 'T', 'V', 'data'],
+  ['V'],
+  ['cut', 'op', 'why'],
+  ['cut', 'op', 'why', 'V', 'ends'],
+  ['op', 'state', 'held', 'pending', 'got'],
+  ['ok', 'why'],
+  ['device', 'i', 'data'],
+];
+
+export function packMessage(into: unknown[], message: Message): void {
+  const kind = KINDS.indexOf(message.kind);
+  const fields = FIELDS[kind];
+  into.push(kind, message.n, message.epoch);
+  for (let i = 0; i < fields.length; i++) {
+    const value = message[fields[i]];
+    into.push(value === undefined ? null : value);
+  }
+}
+
+/** The message that begins at index `at` of a packet; throws where it does not fit its kind. */
+export function unpackMessage(packet: unknown[], at: number): Message {
+  const kind = packet[at] as number;
+  const fields = FIELDS[kind];
+  if (!fields || packet.length !== at + 3 + fields.length) throw new Error('packet of no known kind');
+  const message: Message = { kind: KINDS[kind], n: packet[at + 1] as number, epoch: packet[at + 2] as number };
+  for (let i = 0; i < fields.length; i++) {
+    const value = packet[at + 3 + i];
+    if (value !== null) (message as unknown as { [name: string]: unknown })[fields[i]] = value;
+  }
+  return message;
+}
+
+export function encodePacket(packet: unknown[]): Uint8Array {
+  return encode(packet);
+}
+
+/** Null where the bytes are no packet: the bus damaged it, and the sender will repeat it. */
+export function decodePacket(bytes: Uint8Array): unknown[] | null {
+  try {
+    const packet = decode(bytes) as unknown[];
+    return packet && typeof packet[0] === 'number' ? packet : null;
+  } catch (error) {
+    return null;
+  }
+}

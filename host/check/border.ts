@@ -1,0 +1,88 @@
+// Border continuity (PROTOCOL 8): processes receive q = 1, 2, 3… of each component and devices e = 1, 2, 3…,
+// across every cut, whichever version sends.
+
+import { causality } from './causal.js';
+import type { Tally, TraceLine, Violation } from './types.js';
+import { count } from './types.js';
+
+interface Line {
+  last: number;
+  /** a power cut may have caught one output in the driver's hands */
+  slack: boolean;
+  /** the board began anew: the driver may have kept its number or not */
+  anew: boolean;
+}
+
+/** Drivers tell what devices did; the only exceptions are power cuts. */
+function drivers(lines: TraceLine[], tally: Tally, out: Violation[]): number {
+  const known = new Map<string, { line: Line; board: string }>();
+  let seen = 0;
+  for (const trace of lines) {
+    const note = trace.note;
+    if (trace.trace !== undefined) known.clear();
+    if (!note) continue;
+    if (note.kind === 'boot') {
+      for (const { line, board } of known.values()) {
+        if (board !== trace.board) continue;
+        line.slack = true;
+        line.anew = note.resumed !== true;
+      }
+    }
+    if (note.kind !== 'driver') continue;
+    seen++;
+    const e = note.e ?? 0;
+    if (note.done !== true || e === 0) continue;
+    count(tally, 'outputs done by drivers');
+    const key = `device ${note.device}, component ${note.component}`;
+    const entry = known.get(key) ?? { line: { last: 0, slack: false, anew: false }, board: trace.board ?? '' };
+    known.set(key, entry);
+    const { line } = entry;
+    const lenient = line.slack && (e === line.last || e === line.last + 2);
+    if (e !== line.last + 1 && !lenient && !(line.anew && e === 1)) {
+      const why = `${key}: did e=${e} after e=${line.last}`;
+      out.push({ rule: 'border', process: key, n: 0, t: trace.t ?? 0, why });
+    }
+    if (line.slack && e !== line.last + 1) line.slack = false;
+    line.anew = false;
+    line.last = e;
+  }
+  return seen;
+}
+
+export function border(lines: TraceLine[], tally: Tally = {}): Violation[] {
+  const out: Violation[] = [];
+  const c = causality(lines);
+  const driven = drivers(lines, tally, out) > 0;
+  /** by device and component: last e put out, and by whom in which epoch */
+  const outputs = new Map<string, { last: number; repeats: boolean }>();
+  for (const step of c.steps) {
+    const say = (why: string) => {
+      out.push({ rule: 'border', process: step.process, n: step.n, t: step.t, why });
+    };
+    for (const { fact, limit } of step.facts) {
+      if (fact.kind === 'deliver' && fact.event.kind === 'app') {
+        count(tally, 'messages delivered');
+        const q = fact.event.q;
+        if (q === undefined || q === fact.last + 1) continue;
+        const from = c.names.get(fact.event.from ?? -1);
+        say(`takes q=${q} of ${from} after q=${fact.last}`);
+      } else if (fact.kind === 'send' && fact.message.kind === 'app' && !fact.resent) {
+        if (fact.message.q !== undefined && fact.message.q !== fact.q) {
+          say(`sends q=${fact.message.q} to ${c.names.get(fact.to)}, expected ${fact.q}`);
+        }
+      } else if (fact.kind === 'output') {
+        if (fact.late) say(`a low process puts out e=${fact.e} after its board has decided the recovery`);
+        if (driven || fact.e === 0) continue;
+        count(tally, 'outputs in order');
+        const key = `${fact.device} ${step.pid >> 1}`;
+        const line = outputs.get(key) ?? { last: 0, repeats: false };
+        outputs.set(key, line);
+        if (limit) line.repeats = true;
+        if (fact.e > line.last + 1) say(`device ${fact.device}: e=${fact.e} after e=${line.last}`);
+        else if (fact.e <= line.last && !line.repeats) say(`device ${fact.device}: e=${fact.e} again`);
+        if (fact.e > line.last) line.last = fact.e;
+      }
+    }
+  }
+  return out;
+}

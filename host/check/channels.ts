@@ -1,0 +1,85 @@
+// Channels as a trace shows them: sends and receipts of each ordered pair of processes, matched by their numbers.
+// Numbers begin again at 1 where one end begins a new life: a `run` of the channel.
+
+import type { TraceEvent, TraceMessage } from './types.js';
+
+export interface Sent<Entry> {
+  n: number;
+  run: number;
+  message: TraceMessage;
+  entry: Entry | null;
+  /** index of the step that sent it */
+  step: number;
+}
+
+export interface Channel<Entry> {
+  sends: Sent<Entry>[];
+  /** index of the last send received, or -1 */
+  got: number;
+  run: number;
+  /** one end has begun anew since the last send */
+  renewed: boolean;
+}
+
+export function isNumbered(event: TraceEvent): boolean {
+  return event.from !== undefined && event.n !== undefined && event.n > 0 && event.kind !== 'input';
+}
+
+export function createChannel<Entry>(): Channel<Entry> {
+  return { sends: [], got: -1, run: 0, renewed: false };
+}
+
+/** Records a send. Returns what is wrong with its number, or null. */
+export function noteSend<Entry>(
+  channel: Channel<Entry>,
+  message: TraceMessage,
+  entry: Entry | null,
+  step: number,
+  renewable: boolean,
+): string | null {
+  const n = message.n as number;
+  const last = channel.sends[channel.sends.length - 1];
+  const begins = n === 1 && last !== undefined && (renewable || channel.renewed);
+  if (begins) channel.run++;
+  const expected = last === undefined || begins ? 1 : last.n + 1;
+  channel.sends.push({ n, run: channel.run, message, entry, step });
+  channel.renewed = false;
+  return n === expected ? null : `sent number ${n}, expected ${expected}`;
+}
+
+/** Index of the send that a receipt of number `n` takes, or -1: none yet. */
+function find<Entry>(channel: Channel<Entry>, n: number): number {
+  for (let i = channel.got + 1; i < channel.sends.length; i++) if (channel.sends[i]?.n === n) return i;
+  return -1;
+}
+
+/** A receipt can be looked at once its send has been, or when it plainly repeats an earlier one. */
+export function canReceive<Entry>(channel: Channel<Entry> | undefined, event: TraceEvent): boolean {
+  if (!channel) return false;
+  const n = event.n as number;
+  const last = channel.sends[channel.got];
+  return find(channel, n) >= 0 || (n > 1 && last !== undefined && n <= last.n);
+}
+
+/** Matches a receipt. `why`: what is wrong with its number. */
+export function noteReceipt<Entry>(
+  channel: Channel<Entry>,
+  event: TraceEvent,
+): { sent: Sent<Entry> | null; why: string | null } {
+  const n = event.n as number;
+  const i = find(channel, n);
+  if (i < 0) {
+    const repeat = channel.sends.slice(0, channel.got + 1).some((s) => s.n === n);
+    return { sent: null, why: repeat ? `number ${n} was taken twice` : `number ${n} was never sent` };
+  }
+  const sent = channel.sends[i] as Sent<Entry>;
+  let why: string | null = null;
+  const next = channel.sends[channel.got + 1] as Sent<Entry>;
+  const before = channel.sends[i - 1];
+  const skipped = i > channel.got + 1;
+  if (skipped && (next.run === sent.run || before?.run === sent.run)) {
+    why = `took number ${n}, but ${next.run === sent.run ? next.n : 1} was to come first`;
+  }
+  channel.got = i;
+  return { sent, why };
+}

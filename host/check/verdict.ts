@@ -1,0 +1,36 @@
+// One verdict (PROTOCOL 8): all decide a cut alike, and nobody goes past one.
+
+import { causality } from './causal.js';
+import type { Tally, TraceLine, Violation } from './types.js';
+import { count } from './types.js';
+import type { History } from './vector.js';
+import { show, within } from './vector.js';
+
+export function verdict(lines: TraceLine[], tally: Tally = {}): Violation[] {
+  const c = causality(lines);
+  const out: Violation[] = [];
+  const first = new Map<number, { cut: string; V: History; process: string }>();
+  for (const step of c.steps) {
+    for (const { fact } of step.facts) {
+      if (fact.kind !== 'decide') continue;
+      count(tally, 'decisions');
+      const say = (why: string) => {
+        out.push({ rule: 'verdict', process: step.process, n: step.n, t: step.t, why });
+      };
+      if (!fact.seat && fact.epoch !== fact.before + 1) say(`decides epoch ${fact.epoch} in epoch ${fact.before}`);
+      const known = first.get(fact.epoch);
+      if (!known) {
+        count(tally, 'cuts');
+        count(tally, `cuts: ${fact.cut}`);
+        first.set(fact.epoch, { cut: fact.cut, V: fact.V, process: step.process });
+        continue;
+      }
+      if (known.cut !== fact.cut) {
+        say(`epoch ${fact.epoch}: decides ${fact.cut}, but ${known.process} decided ${known.cut}`);
+      } else if (!within(known.V, fact.V) || !within(fact.V, known.V)) {
+        say(`epoch ${fact.epoch}: V* is ${show(fact.V)}, but ${known.process} has ${show(known.V)}`);
+      }
+    }
+  }
+  return out;
+}
