@@ -1,19 +1,19 @@
 // Every check, on small traces made by hand: silent on the good ones, and each planted violation found.
 
 import { describe, expect, test } from 'vitest';
-import { border } from '../host/check/border.js';
-import { cascade } from '../host/check/cascade.js';
-import { causality } from '../host/check/causal.js';
-import { check } from '../host/check/check.js';
-import { containment } from '../host/check/containment.js';
-import { fifo } from '../host/check/fifo.js';
-import { inputs } from '../host/check/inputs.js';
-import { DEFAULT_LIMITS, memory } from '../host/check/memory.js';
-import { orphans } from '../host/check/orphans.js';
-import { progress } from '../host/check/progress.js';
-import { truth } from '../host/check/truth.js';
-import type { TraceEffect, TraceEvent, TraceLine, TraceMessage } from '../host/check/types.js';
-import { verdict } from '../host/check/verdict.js';
+import { border } from '../host/check/border.ts';
+import { cascade } from '../host/check/cascade.ts';
+import { causality } from '../host/check/causal.ts';
+import { check } from '../host/check/check.ts';
+import { containment } from '../host/check/containment.ts';
+import { fifo } from '../host/check/fifo.ts';
+import { inputs } from '../host/check/inputs.ts';
+import { DEFAULT_LIMITS, memory } from '../host/check/memory.ts';
+import { orphans } from '../host/check/orphans.ts';
+import { progress } from '../host/check/progress.ts';
+import { truth } from '../host/check/truth.ts';
+import type { TraceEffect, TraceEvent, TraceLine, TraceMessage } from '../host/check/types.ts';
+import { verdict } from '../host/check/verdict.ts';
 
 const S = 0;
 const L = 1;

@@ -1,9 +1,9 @@
 // Border continuity (PROTOCOL 8): processes receive q = 1, 2, 3… of each component and devices e = 1, 2, 3…,
 // across every cut, whichever version sends.
 
-import { causality } from './causal.js';
-import type { Tally, TraceLine, Violation } from './types.js';
-import { count } from './types.js';
+import { causality } from './causal.ts';
+import type { Tally, TraceLine, Violation } from './types.ts';
+import { count } from './types.ts';
 
 interface Line {
   last: number;

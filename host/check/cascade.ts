@@ -1,10 +1,10 @@
 // No cascade (PROTOCOL 8): at most one rollback per process per recovery, only where one is needed, and no further
 // than what arrived since the first unvalidated message.
 
-import { causality } from './causal.js';
-import type { Tally, TraceLine, Violation } from './types.js';
-import { count } from './types.js';
-import { show, within } from './vector.js';
+import { causality } from './causal.ts';
+import type { Tally, TraceLine, Violation } from './types.ts';
+import { count } from './types.ts';
+import { show, within } from './vector.ts';
 
 export function cascade(lines: TraceLine[], tally: Tally = {}): Violation[] {
   const c = causality(lines);

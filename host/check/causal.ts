@@ -1,10 +1,10 @@
 // The causal engine: goes through a trace, and tells from sends and receipts alone what every state, message and
 // output truly depends on. It never looks at the protocol's `T`, and counts boundary messages itself.
 
-import type { Channel } from './channels.js';
-import { canReceive, createChannel, isNumbered, noteReceipt, noteSend } from './channels.js';
-import type { Causality, CutRecord, Fact, Step } from './facts.js';
-import type { Entry, Handover, Proc, Received, Taken } from './model.js';
+import type { Channel } from './channels.ts';
+import { canReceive, createChannel, isNumbered, noteReceipt, noteSend } from './channels.ts';
+import type { Causality, CutRecord, Fact, Step } from './facts.ts';
+import type { Entry, Handover, Proc, Received, Taken } from './model.ts';
 import {
   append,
   closePast,
@@ -15,13 +15,13 @@ import {
   rollBack,
   setHistory,
   setTimer,
-} from './model.js';
-import type { Operation } from './operations.js';
-import { createOperation, findOperations } from './operations.js';
-import { inCausalOrder } from './schedule.js';
-import type { TraceEffect, TraceEvent, TraceLine, TraceMessage } from './types.js';
-import type { History } from './vector.js';
-import { join, NOTHING, withValue } from './vector.js';
+} from './model.ts';
+import type { Operation } from './operations.ts';
+import { createOperation, findOperations } from './operations.ts';
+import { inCausalOrder } from './schedule.ts';
+import type { TraceEffect, TraceEvent, TraceLine, TraceMessage } from './types.ts';
+import type { History } from './vector.ts';
+import { join, NOTHING, withValue } from './vector.ts';
 
 /** What holds only within one step. */
 interface Moment {

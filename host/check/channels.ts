@@ -1,7 +1,7 @@
 // Channels as a trace shows them: sends and receipts of each ordered pair of processes, matched by their numbers.
 // Numbers begin again at 1 where one end begins a new life: a `run` of the channel.
 
-import type { TraceEvent, TraceMessage } from './types.js';
+import type { TraceEvent, TraceMessage } from './types.ts';
 
 export interface Sent<Entry> {
   n: number;

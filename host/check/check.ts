@@ -1,17 +1,17 @@
 // All checks of a trace at once. They share one pass of the causal engine and nothing else.
 
-import { border } from './border.js';
-import { cascade } from './cascade.js';
-import { containment } from './containment.js';
-import { fifo } from './fifo.js';
-import { inputs } from './inputs.js';
-import type { Limits } from './memory.js';
-import { DEFAULT_LIMITS, memory } from './memory.js';
-import { orphans } from './orphans.js';
-import { progress } from './progress.js';
-import { truth } from './truth.js';
-import type { Report, Tally, TraceLine, Violation } from './types.js';
-import { verdict } from './verdict.js';
+import { border } from './border.ts';
+import { cascade } from './cascade.ts';
+import { containment } from './containment.ts';
+import { fifo } from './fifo.ts';
+import { inputs } from './inputs.ts';
+import type { Limits } from './memory.ts';
+import { DEFAULT_LIMITS, memory } from './memory.ts';
+import { orphans } from './orphans.ts';
+import { progress } from './progress.ts';
+import { truth } from './truth.ts';
+import type { Report, Tally, TraceLine, Violation } from './types.ts';
+import { verdict } from './verdict.ts';
 
 export interface CheckOptions {
   limits?: Limits;

@@ -1,14 +1,14 @@
 // Containment (PROTOCOL 8): nothing external leaves a contaminated process untested, and after a recovery nothing
 // depends on a boundary message beyond V*.
 
-import { causality } from './causal.js';
-import type { Causality, Step } from './facts.js';
-import type { Operation } from './operations.js';
-import { pathTo } from './path.js';
-import type { Tally, TraceLine, Violation } from './types.js';
-import { count } from './types.js';
-import type { History } from './vector.js';
-import { at, beyond, show } from './vector.js';
+import { causality } from './causal.ts';
+import type { Causality, Step } from './facts.ts';
+import type { Operation } from './operations.ts';
+import { pathTo } from './path.ts';
+import type { Tally, TraceLine, Violation } from './types.ts';
+import { count } from './types.ts';
+import type { History } from './vector.ts';
+import { at, beyond, show } from './vector.ts';
 
 function blame(c: Causality, step: Step, why: string, H: History, allowed: History): Violation {
   const slot = beyond(H, allowed);

@@ -1,11 +1,11 @@
 // What the causal engine says of a trace: its steps in causal order, and in each what happened, with what it truly
 // depended on. The checks read these; none reads the protocol's own bookkeeping where a fact is to be had.
 
-import type { Sent } from './channels.js';
-import type { Entry, Taken } from './model.js';
-import type { Operation } from './operations.js';
-import type { TraceEvent, TraceLine, TraceMessage } from './types.js';
-import type { History } from './vector.js';
+import type { Sent } from './channels.ts';
+import type { Entry, Taken } from './model.ts';
+import type { Operation } from './operations.ts';
+import type { TraceEvent, TraceLine, TraceMessage } from './types.ts';
+import type { History } from './vector.ts';
 
 /** State of a process just after a cut, as far as its channels go. */
 export interface CutRecord {

@@ -1,9 +1,9 @@
 // Channels (PROTOCOL 2.1, 5.2, 5.5): every message taken was sent, in order, once; in the epoch it belongs to; and
 // nothing comes from a process that the receiver has reported as absent.
 
-import { causality } from './causal.js';
-import type { Tally, TraceLine, Violation } from './types.js';
-import { count } from './types.js';
+import { causality } from './causal.ts';
+import type { Tally, TraceLine, Violation } from './types.ts';
+import { count } from './types.ts';
 
 export function fifo(lines: TraceLine[], tally: Tally = {}): Violation[] {
   const c = causality(lines);

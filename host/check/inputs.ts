@@ -1,10 +1,10 @@
 // Device inputs (PROTOCOL 3, 5.3, 8): each process takes i = 1, 2, 3… of each device, from the handover of a start on
 // L_i the same as S_i; and a rollback loses none.
 
-import { causality } from './causal.js';
-import type { Step } from './facts.js';
-import type { Tally, TraceEvent, TraceLine, TraceMessage, Violation } from './types.js';
-import { count } from './types.js';
+import { causality } from './causal.ts';
+import type { Step } from './facts.ts';
+import type { Tally, TraceEvent, TraceLine, TraceMessage, Violation } from './types.ts';
+import { count } from './types.ts';
 
 /** By process and device: the last input taken. */
 type Last = Map<number, Map<number, number>>;

@@ -1,9 +1,9 @@
 // Bounded memory (PROTOCOL 8): journals, logs and held messages stay within their bounds, and reaching one starts
 // a recovery. Counted here from the effects.
 
-import { causality } from './causal.js';
-import type { Tally, TraceLine, Violation } from './types.js';
-import { count } from './types.js';
+import { causality } from './causal.ts';
+import type { Tally, TraceLine, Violation } from './types.ts';
+import { count } from './types.ts';
 
 export interface Limits {
   journalRecords: number;

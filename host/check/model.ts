@@ -1,10 +1,10 @@
 // What is known of each process while a trace is read: the part of its state that the checks are about, as a
 // rollback would take it back.
 
-import type { Operation } from './operations.js';
-import type { TraceEvent } from './types.js';
-import type { History } from './vector.js';
-import { NOTHING } from './vector.js';
+import type { Operation } from './operations.ts';
+import type { TraceEvent } from './types.ts';
+import type { History } from './vector.ts';
+import { NOTHING } from './vector.ts';
 
 /** An application message as its sender's state knows it: the twins to `L_i` and `S_i` are one. */
 export interface Entry {

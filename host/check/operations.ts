@@ -1,8 +1,8 @@
 // Which guarded operations a trace holds: the cluster's components, in the order of the vectors' slots.
 
-import type { TraceLine, TraceOperation } from './types.js';
-import type { History } from './vector.js';
-import { NOTHING } from './vector.js';
+import type { TraceLine, TraceOperation } from './types.ts';
+import type { History } from './vector.ts';
+import { NOTHING } from './vector.ts';
 
 export interface Operation {
   /** component → slot of the vectors */

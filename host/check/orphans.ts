@@ -1,11 +1,11 @@
 // No orphans, no losses (PROTOCOL 8): after a cut, what a process has taken from another is what the other's state
 // says it sent, in order; both as rollbacks have left them. What was sent in the new epoch is still in flight.
 
-import { causality } from './causal.js';
-import type { CutRecord, Step } from './facts.js';
-import type { Entry, Taken } from './model.js';
-import type { Tally, TraceLine, Violation } from './types.js';
-import { count } from './types.js';
+import { causality } from './causal.ts';
+import type { CutRecord, Step } from './facts.ts';
+import type { Entry, Taken } from './model.ts';
+import type { Tally, TraceLine, Violation } from './types.ts';
+import { count } from './types.ts';
 
 /** Shadows talk to shadows and low ones to low ones; the receiver tells from whom it takes. */
 function talks(from: CutRecord, to: CutRecord): boolean {

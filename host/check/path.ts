@@ -1,7 +1,7 @@
 // How an unvalidated boundary message got where it should not be: hop by hop, from its sender on.
 
-import type { Causality, Fact, Step } from './facts.js';
-import { at } from './vector.js';
+import type { Causality, Fact, Step } from './facts.ts';
+import { at } from './vector.ts';
 
 type Delivery = Extract<Fact, { kind: 'deliver' }>;
 

@@ -1,7 +1,7 @@
 // Progress (PROTOCOL 8): a cut ends in every survivor while all of them are powered and linked.
 
-import type { Tally, TraceLine, Violation } from './types.js';
-import { count } from './types.js';
+import type { Tally, TraceLine, Violation } from './types.ts';
+import { count } from './types.ts';
 
 interface Standing {
   process: string;

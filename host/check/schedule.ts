@@ -1,7 +1,7 @@
 // The order in which a trace is looked at. Lines of several boards may have been merged by clocks that differ, or
 // in order of arrival; a receipt waits here until its send has been looked at. The lines of one board are in order.
 
-import type { TraceLine } from './types.js';
+import type { TraceLine } from './types.ts';
 
 export interface Visitor {
   /** name of what the line waits for, or null: it can be looked at */

@@ -1,12 +1,12 @@
 // Truth of the dirty bit (PROTOCOL 8): what the protocol says of dependence and of validation holds against what
 // messages truly carried and acceptance tests truly vouched for.
 
-import { causality } from './causal.js';
-import { pathTo } from './path.js';
-import type { Tally, TraceLine, Violation } from './types.js';
-import { count } from './types.js';
-import type { History } from './vector.js';
-import { at, beyond, join, show, within } from './vector.js';
+import { causality } from './causal.ts';
+import { pathTo } from './path.ts';
+import type { Tally, TraceLine, Violation } from './types.ts';
+import { count } from './types.ts';
+import type { History } from './vector.ts';
+import { at, beyond, join, show, within } from './vector.ts';
 
 export function truth(lines: TraceLine[], tally: Tally = {}): Violation[] {
   const c = causality(lines);

@@ -1,10 +1,10 @@
 // One verdict (PROTOCOL 8): all decide a cut alike, and nobody goes past one.
 
-import { causality } from './causal.js';
-import type { Tally, TraceLine, Violation } from './types.js';
-import { count } from './types.js';
-import type { History } from './vector.js';
-import { show, within } from './vector.js';
+import { causality } from './causal.ts';
+import type { Tally, TraceLine, Violation } from './types.ts';
+import { count } from './types.ts';
+import type { History } from './vector.ts';
+import { show, within } from './vector.ts';
 
 export function verdict(lines: TraceLine[], tally: Tally = {}): Violation[] {
   const c = causality(lines);
