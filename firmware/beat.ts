@@ -1,0 +1,234 @@
+// Heartbeats: each board tells the others, several times a second, that it lives, what it runs, and what its
+// processes know (PROTOCOL 1, 4.4, 4.5). They become events only where they tell something new.
+
+import { repeatDue, transmit } from './channel.ts';
+import { heartbeat, isSurvivor } from './core/core.ts';
+import type { Pid } from './core/types.ts';
+import { covered, sum } from './core/vector.ts';
+import { holdDevices } from './device.ts';
+import { GATHER_MS } from './limits.ts';
+import { compatible, needed, ready } from './peer.ts';
+import { deliver, enterEpoch, followCommit, followRecovery, followStart, nextTimer, tellAll } from './runtime.ts';
+import type { Local, Runtime } from './state.ts';
+import { boardOf, localOf, note } from './state.ts';
+import { encodePacket, PACKET_BEAT } from './wire.ts';
+
+/** [pid, role, V, acked, done, sent] */
+type Entry = [Pid, string, number[], [number, number][], [number, number][], [number, number, number][]];
+
+function entryOf(rt: Runtime, local: Local): Entry {
+  const acked: number[] = [];
+  const done: number[] = [];
+  if (local.self.role === 'low') {
+    for (let c = 0; c < rt.live.length; c++) acked.push(0);
+    for (let i = 0; i < rt.outgoing.length; i++) {
+      const outgoing = rt.outgoing[i];
+      if (outgoing.from === local.pid && rt.live[outgoing.to >> 1] === outgoing.to) {
+        acked[outgoing.to >> 1] = outgoing.ackedQ;
+      }
+    }
+    for (let d = 0; d < rt.devices.length; d++) {
+      const state = rt.devices[d];
+      done.push(state ? state.driver.done[local.pid >> 1] || 0 : 0);
+    }
+  }
+  const beat = heartbeat(local.self, acked, done);
+  return [local.pid, local.self.role, beat.V || [], beat.acked || [], beat.done || [], beat.sent || []];
+}
+
+/** True where a shadow learns something of its low process. */
+function news(local: Local, entry: Entry): boolean {
+  const self = local.self;
+  if (self.role !== 'shadow' || entry[1] !== 'low' || entry[0] >> 1 !== self.component) return false;
+  for (let i = 0; i < entry[3].length; i++) if (entry[3][i][1] > self.safeQ[entry[3][i][0]]) return true;
+  for (let i = 0; i < entry[4].length; i++) if (entry[4][i][1] > self.safeE[entry[4][i][0]]) return true;
+  for (let i = 0; i < entry[5].length; i++) if (entry[5][i][1] > self.lead[entry[5][i][0]][0]) return true;
+  return false;
+}
+
+function tell(rt: Runtime, entry: Entry, epoch: number): void {
+  for (let i = 0; i < rt.locals.length; i++) {
+    const local = rt.locals[i];
+    const self = local.self;
+    if (!self.guarded || self.epoch !== epoch || local.pid === entry[0]) continue;
+    if (covered(entry[2], self.V) && !news(local, entry)) continue;
+    deliver(rt, local, {
+      kind: 'heartbeat',
+      t: 0,
+      seed: 0,
+      from: entry[0],
+      epoch: epoch,
+      V: entry[2],
+      acked: entry[3],
+      done: entry[4],
+      sent: entry[5],
+    });
+  }
+}
+
+function sendBeat(rt: Runtime): void {
+  const entries: Entry[] = [];
+  for (let i = 0; i < rt.locals.length; i++) entries.push(entryOf(rt, rt.locals[i]));
+  const op = rt.guarded && rt.staged ? rt.staged.hash : '';
+  rt.bus.sent++;
+  rt.hal.bus(encodePacket([PACKET_BEAT, rt.board, rt.boot, rt.epoch, rt.active.hash, op, entries]));
+  for (let i = 0; i < entries.length; i++) {
+    const local = localOf(rt, entries[i][0]);
+    if (local) tell(rt, entries[i], local.self.epoch);
+  }
+}
+
+/** A board came back without what it knew: its processes' channels begin again at 1 (PROTOCOL 6). */
+function reborn(rt: Runtime, board: number): void {
+  const gone: Pid[] = [];
+  let survivors = false;
+  for (let c = 0; c < rt.live.length; c++) {
+    for (let side = 0; side < 2; side++) {
+      const pid = 2 * c + side;
+      const live = rt.live[c] === pid;
+      if (boardOf(rt, pid) !== board || (!live && !rt.op)) continue;
+      gone.push(pid);
+      if (live) survivors = true;
+    }
+  }
+  for (let i = 0; i < rt.outgoing.length; i++) {
+    const outgoing = rt.outgoing[i];
+    if (gone.indexOf(outgoing.to) < 0) continue;
+    outgoing.queue = [];
+    outgoing.flying = 0;
+    outgoing.ackedQ = 0;
+  }
+  for (let i = rt.stash.length - 1; i >= 0; i--) if (gone.indexOf(rt.stash[i].from) >= 0) rt.stash.splice(i, 1);
+  if (rt.guarded && survivors) {
+    rt.lost = 'board ' + rt.active.plan.boards[board] + ' restarted under guard and lost the state of its processes';
+    note(rt, { kind: 'lost', why: rt.lost });
+  }
+  const why = 'board ' + rt.active.plan.boards[board] + ' restarted';
+  for (let i = 0; i < gone.length; i++) {
+    tellAll(rt, { kind: 'reborn', t: 0, seed: 0, pid: gone[i], why: why }, false);
+  }
+  const devices = rt.active.plan.devices;
+  for (let d = 0; d < devices.length; d++) {
+    if (devices[d].board === board) tellAll(rt, { kind: 'reborn', t: 0, seed: 0, device: d }, false);
+  }
+}
+
+/** A board without processes of its own follows what the others have decided. */
+function follow(rt: Runtime, epoch: number, plan: string, op: string): void {
+  if (rt.locals.length > 0 || epoch <= rt.epoch) return;
+  if (rt.staged && plan === rt.staged.hash) followCommit(rt);
+  else if (rt.staged && op === rt.staged.hash) followStart(rt);
+  else if (rt.guarded) followRecovery(rt);
+  enterEpoch(rt, epoch);
+}
+
+export function hearBeat(rt: Runtime, packet: unknown[]): void {
+  const board = packet[1] as number;
+  const boot = packet[2] as number;
+  const peer = rt.peers[board];
+  if (!peer || board === rt.board || boot < peer.boot) return;
+  const plan = packet[4] as string;
+  const entries = packet[6] as Entry[];
+  if (boot > peer.boot) {
+    if (peer.boot > 0) reborn(rt, board);
+    peer.boot = boot;
+    // at once: a board that begins waits for the others
+    rt.beatAt = rt.hal.now();
+  }
+  peer.heardAt = rt.hal.now();
+  peer.plan = plan;
+  peer.epoch = packet[3] as number;
+  peer.pids = [];
+  for (let i = 0; i < entries.length; i++) peer.pids.push(entries[i][0]);
+  if (!compatible(rt, plan)) return;
+  follow(rt, peer.epoch, plan, packet[5] as string);
+  for (let i = 0; i < rt.outgoing.length; i++) {
+    const outgoing = rt.outgoing[i];
+    if (boardOf(rt, outgoing.to) !== board) continue;
+    // its receiver is no more
+    if (peer.pids.indexOf(outgoing.to) < 0 && rt.live[outgoing.to >> 1] !== outgoing.to) outgoing.queue = [];
+    else transmit(rt, outgoing);
+  }
+  for (let i = 0; i < entries.length; i++) tell(rt, entries[i], peer.epoch);
+}
+
+/** PROTOCOL 5.2: a low process whose board is silent is declared dead by each survivor that notices. */
+function watchSilence(rt: Runtime, now: number): void {
+  if (!rt.op) return;
+  const absentMs = (rt.staged ? rt.staged.plan : rt.active.plan).policy.absentMs;
+  for (let i = 0; i < rt.locals.length; i++) {
+    const local = rt.locals[i];
+    const self = local.self;
+    if (!isSurvivor(self)) continue;
+    const waiting = self.cut && self.cut.waiting ? self.cut.waiting.slice() : [];
+    if (waiting.length === 0) local.waitingAt = -1;
+    else if (local.waitingAt < 0) local.waitingAt = now;
+    else if (now - local.waitingAt > absentMs) {
+      local.waitingAt = now;
+      for (let j = 0; j < waiting.length; j++) {
+        const why = 'the new version has not answered the handover for ' + absentMs + ' ms';
+        deliver(rt, local, { kind: 'absent', t: 0, seed: 0, pid: waiting[j], why: why });
+      }
+    }
+    const lows = self.guarded && self.op ? self.op.lows : [];
+    for (let j = 0; j < lows.length; j++) {
+      const board = boardOf(rt, lows[j]);
+      if (board < 0 || board === rt.board || self.closed.indexOf(lows[j]) >= 0) continue;
+      if (self.cut && self.cut.reported) continue;
+      if (now - Math.max(rt.peers[board].heardAt, rt.bootedAt) <= absentMs) continue;
+      const why = 'board ' + rt.active.plan.boards[board] + ' silent for more than ' + absentMs + ' ms';
+      deliver(rt, local, { kind: 'absent', t: 0, seed: 0, pid: lows[j], why: why });
+    }
+  }
+}
+
+/** PROTOCOL 5.2: time alone may meet the guard policy. */
+function watchPolicy(rt: Runtime, now: number): void {
+  for (let i = 0; i < rt.locals.length; i++) {
+    const self = rt.locals[i].self;
+    if (!self.guarded || self.cut || !self.op || !isSurvivor(self)) continue;
+    const policy = self.op.policy;
+    if (policy.commitAfterMs === 0 && policy.validated === 0) continue;
+    if (now - self.since < policy.commitAfterMs || sum(self.V) < policy.validated) continue;
+    deliver(rt, rt.locals[i], { kind: 'tick', t: 0, seed: 0 });
+  }
+}
+
+/** Processes begin once the other boards are there, or have been waited for long enough. */
+function gather(rt: Runtime, now: number): void {
+  if (rt.started) return;
+  const boards = needed(rt);
+  let all = true;
+  for (let i = 0; i < boards.length; i++) if (!ready(rt, boards[i])) all = false;
+  if (!all && now - rt.bootedAt < GATHER_MS) return;
+  rt.started = true;
+  tellAll(rt, { kind: 'start', t: 0, seed: 0 }, false);
+}
+
+function stalled(rt: Runtime, now: number): boolean {
+  const absentMs = rt.active.plan.policy.absentMs;
+  for (let i = 0; i < rt.locals.length; i++) {
+    const local = rt.locals[i];
+    if (local.frozenAt >= 0 && now - local.frozenAt > absentMs) return true;
+  }
+  return false;
+}
+
+function sooner(a: number, b: number): number {
+  return b < 0 || a <= b ? a : b;
+}
+
+/** Does what time asks for; returns when it wants to be called again, ms. */
+export function tick(rt: Runtime): number {
+  const now = rt.hal.now();
+  const beatMs = rt.active.plan.policy.heartbeatMs;
+  gather(rt, now);
+  if (now >= rt.beatAt) {
+    rt.beatAt = now + beatMs;
+    sendBeat(rt);
+    watchSilence(rt, now);
+    watchPolicy(rt, now);
+    holdDevices(rt, stalled(rt, now));
+  }
+  return sooner(sooner(rt.beatAt, repeatDue(rt, now)), nextTimer(rt));
+}

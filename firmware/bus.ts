@@ -1,0 +1,78 @@
+// Packets of the device bus: to the right channel, once their sender is known and runs what this board runs.
+
+import { hearBeat } from './beat.ts';
+import { acknowledged, outgoingOf } from './channel.ts';
+import type { Pid } from './core/types.ts';
+import { ready } from './peer.ts';
+import { arrive } from './runtime.ts';
+import type { Runtime } from './state.ts';
+import { boardOf, localOf } from './state.ts';
+import {
+  decodePacket,
+  PACKET_ACK,
+  PACKET_BEAT,
+  PACKET_DATA,
+  PACKET_INPUT,
+  PACKET_INPUT_ACK,
+  unpackMessage,
+} from './wire.ts';
+
+/** A board this one knows in this boot of it, and runs the same version as. */
+function known(rt: Runtime, board: number, boot: number): boolean {
+  if (board < 0) return false;
+  if (board === rt.board) return boot === rt.boot;
+  return boot === rt.peers[board].boot && ready(rt, board);
+}
+
+function hearData(rt: Runtime, packet: unknown[]): void {
+  const from = packet[1] as Pid;
+  const to = packet[2] as Pid;
+  if (packet[4] !== rt.boot || !localOf(rt, to)) return;
+  const board = boardOf(rt, from);
+  if (board === rt.board || !known(rt, board, packet[3] as number)) return;
+  arrive(rt, from, to, unpackMessage(packet, 5));
+}
+
+function hearInput(rt: Runtime, packet: unknown[]): void {
+  const d = packet[1] as number;
+  const to = packet[2] as Pid;
+  if (packet[4] !== rt.boot || !localOf(rt, to) || d >= rt.active.plan.devices.length) return;
+  if (!known(rt, rt.active.plan.devices[d].board, packet[3] as number)) return;
+  const i = packet[5] as number;
+  const data = packet[7] as Uint8Array;
+  arrive(rt, -1, to, { kind: 'input', n: 0, epoch: packet[6] as number, device: d, i: i, data: data });
+}
+
+function hearAck(rt: Runtime, from: Pid, device: number, by: Pid, byBoot: unknown, number: number): void {
+  const board = boardOf(rt, by);
+  if (board < 0 || board === rt.board || rt.peers[board].boot !== byBoot) return;
+  for (let i = 0; i < rt.outgoing.length; i++) {
+    const outgoing = rt.outgoing[i];
+    if (outgoing.device === device && outgoing.to === by && outgoing.from === from) {
+      acknowledged(rt, outgoingOf(rt, from, device, by), number);
+      return;
+    }
+  }
+}
+
+export function hearPacket(rt: Runtime, bytes: Uint8Array): void {
+  rt.bus.received++;
+  const packet = decodePacket(bytes);
+  if (!packet) {
+    rt.bus.bad++;
+    return;
+  }
+  const kind = packet[0];
+  try {
+    if (kind === PACKET_BEAT) hearBeat(rt, packet);
+    else if (kind === PACKET_DATA) hearData(rt, packet);
+    else if (kind === PACKET_INPUT) hearInput(rt, packet);
+    else if (kind === PACKET_ACK) {
+      if (packet[3] === rt.boot) hearAck(rt, packet[1] as Pid, -1, packet[2] as Pid, packet[4], packet[5] as number);
+    } else if (kind === PACKET_INPUT_ACK) {
+      hearAck(rt, -1, packet[1] as number, packet[2] as Pid, packet[3], packet[4] as number);
+    } else rt.bus.bad++;
+  } catch (error) {
+    rt.bus.bad++;
+  }
+}

@@ -1,0 +1,148 @@
+// Reliable channels over the device bus (PROTOCOL 2.1): each ordered pair of processes, and each device with each of
+// its readers, is a channel of numbered messages. The sender keeps a message until its receiver has taken it, and
+// repeats from the oldest on. What is acknowledged, and when, is for the core's gate to say (PROTOCOL 5.5).
+
+import type { Message, Pid } from './core/types.ts';
+import { QUEUE_MAX, REPEAT_MAX_MS, REPEAT_MS, WINDOW } from './limits.ts';
+import { ready } from './peer.ts';
+import type { Outgoing, Runtime } from './state.ts';
+import { boardOf } from './state.ts';
+import { encodePacket, PACKET_ACK, PACKET_DATA, PACKET_INPUT, PACKET_INPUT_ACK, packMessage } from './wire.ts';
+
+export function numberOf(outgoing: Outgoing, message: Message): number {
+  return (outgoing.device < 0 ? message.n : message.i) as number;
+}
+
+export function outgoingOf(rt: Runtime, from: Pid, device: number, to: Pid): Outgoing {
+  for (let i = 0; i < rt.outgoing.length; i++) {
+    const known = rt.outgoing[i];
+    if (known.from === from && known.device === device && known.to === to) return known;
+  }
+  const made: Outgoing = {
+    from: from,
+    device: device,
+    to: to,
+    queue: [],
+    flying: 0,
+    due: 0,
+    repeatMs: REPEAT_MS,
+    ackedQ: 0,
+  };
+  rt.outgoing.push(made);
+  return made;
+}
+
+function transmitOne(rt: Runtime, outgoing: Outgoing, message: Message, board: number): void {
+  const toBoot = rt.peers[board].boot;
+  let packet: unknown[];
+  if (outgoing.device < 0) {
+    packet = [PACKET_DATA, outgoing.from, outgoing.to, rt.boot, toBoot];
+    packMessage(packet, message);
+  } else {
+    const home = rt.active.plan.devices[outgoing.device].board;
+    const homeBoot = home === rt.board ? rt.boot : rt.peers[home].boot;
+    packet = [PACKET_INPUT, outgoing.device, outgoing.to, homeBoot, toBoot, message.i, message.epoch, message.data];
+  }
+  rt.bus.sent++;
+  rt.hal.bus(encodePacket(packet));
+}
+
+/** Puts on the bus what the window has room for. */
+export function transmit(rt: Runtime, outgoing: Outgoing): void {
+  const board = boardOf(rt, outgoing.to);
+  if (board < 0 || board === rt.board || !ready(rt, board)) return;
+  const most = Math.min(outgoing.queue.length, WINDOW);
+  if (outgoing.flying === 0) outgoing.due = rt.hal.now() + outgoing.repeatMs;
+  while (outgoing.flying < most) {
+    transmitOne(rt, outgoing, outgoing.queue[outgoing.flying], board);
+    outgoing.flying++;
+  }
+}
+
+/** Queues a message; inputs that a shadow forwards stand in the order of their numbers, each once. */
+export function enqueue(rt: Runtime, outgoing: Outgoing, message: Message): void {
+  const queue = outgoing.queue;
+  const number = numberOf(outgoing, message);
+  let at = queue.length;
+  while (at > 0 && numberOf(outgoing, queue[at - 1]) > number) at--;
+  if (at > 0 && numberOf(outgoing, queue[at - 1]) === number) return;
+  queue.splice(at, 0, message);
+  if (at < outgoing.flying) outgoing.flying = at;
+  transmit(rt, outgoing);
+}
+
+/** The receiver has taken everything up to `number`. */
+export function acknowledged(rt: Runtime, outgoing: Outgoing, number: number): void {
+  let gone = 0;
+  while (gone < outgoing.queue.length && numberOf(outgoing, outgoing.queue[gone]) <= number) {
+    const message = outgoing.queue[gone];
+    if (message.kind === 'app' && message.q !== undefined && message.q > outgoing.ackedQ) outgoing.ackedQ = message.q;
+    gone++;
+  }
+  if (gone === 0) return;
+  outgoing.queue.splice(0, gone);
+  outgoing.flying = Math.max(0, outgoing.flying - gone);
+  outgoing.repeatMs = REPEAT_MS;
+  outgoing.due = rt.hal.now() + outgoing.repeatMs;
+  transmit(rt, outgoing);
+}
+
+/** Repeats what has not been acknowledged in time; returns when it wants to be called again, ms. */
+export function repeatDue(rt: Runtime, now: number): number {
+  let next = -1;
+  for (let i = 0; i < rt.outgoing.length; i++) {
+    const outgoing = rt.outgoing[i];
+    if (outgoing.queue.length === 0) continue;
+    const board = boardOf(rt, outgoing.to);
+    if (board < 0 || board === rt.board || !ready(rt, board)) continue;
+    if (now >= outgoing.due) {
+      rt.bus.resent += outgoing.flying;
+      if (outgoing.flying > 0) outgoing.repeatMs = Math.min(2 * outgoing.repeatMs, REPEAT_MAX_MS);
+      outgoing.flying = 0;
+      transmit(rt, outgoing);
+    }
+    if (next < 0 || outgoing.due < next) next = outgoing.due;
+  }
+  return next;
+}
+
+export function acknowledge(rt: Runtime, of: number, by: Pid): void {
+  for (let i = 0; i < rt.acks.length; i++) if (rt.acks[i][0] === of && rt.acks[i][1] === by) return;
+  rt.acks.push([of, by]);
+}
+
+/** Sends the acknowledgements that are due: what they acknowledge is durable by now (PROTOCOL 6). */
+export function sendAcks(rt: Runtime, taken: (of: number, by: Pid) => number): void {
+  for (let i = 0; i < rt.acks.length; i++) {
+    const of = rt.acks[i][0];
+    const by = rt.acks[i][1];
+    const number = taken(of, by);
+    if (number < 0) continue;
+    if (of >= 0) {
+      const board = boardOf(rt, of);
+      if (board < 0 || board === rt.board) continue;
+      rt.hal.bus(encodePacket([PACKET_ACK, of, by, rt.peers[board].boot, rt.boot, number]));
+    } else rt.hal.bus(encodePacket([PACKET_INPUT_ACK, -1 - of, by, rt.boot, number]));
+    rt.bus.sent++;
+  }
+  rt.acks = [];
+}
+
+/** Forgets what is under way to a process (`from` -1: from anyone), and on request from it. */
+export function forget(rt: Runtime, pid: Pid, fromToo: boolean): void {
+  const kept: Outgoing[] = [];
+  for (let i = 0; i < rt.outgoing.length; i++) {
+    const outgoing = rt.outgoing[i];
+    if (outgoing.to === pid || (fromToo && outgoing.from === pid)) continue;
+    kept.push(outgoing);
+  }
+  rt.outgoing = kept;
+}
+
+/** True while a channel of this process is full: it takes nothing new from the application's side. */
+export function full(rt: Runtime, pid: Pid): boolean {
+  for (let i = 0; i < rt.outgoing.length; i++) {
+    if (rt.outgoing[i].from === pid && rt.outgoing[i].queue.length >= QUEUE_MAX) return true;
+  }
+  return false;
+}

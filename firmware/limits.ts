@@ -1,0 +1,19 @@
+// Bounds of the runtime, the bus and the agent; those of the protocol itself are in core/limits.ts.
+
+/** Messages of one channel on the bus at once. */
+export const WINDOW = 32;
+/** Unacknowledged messages of one channel; at the bound the sender takes nothing new until some are acknowledged. */
+export const QUEUE_MAX = 600;
+/** Packets kept by a board until their receiver can take them; one more is left to its sender's repeat. */
+export const STASH_MAX = 64;
+/** Time after which an unacknowledged packet is repeated, ms; doubles up to the second figure. */
+export const REPEAT_MS = 25;
+export const REPEAT_MAX_MS = 400;
+/** How long a board that begins anew waits for the others before it begins alone, ms. */
+export const GATHER_MS = 3000;
+/** Steps of processes in one call of the board; the rest is done in the next, so that the line stays alive. */
+export const STEPS_MAX = 400;
+/** Hashes of reverted upgrades that a board remembers. */
+export const QUARANTINE_MAX = 8;
+/** Trace lines that wait for the serial line; older ones are dropped, and the host sees the gap. */
+export const TRACE_LINES_MAX = 4000;

@@ -1,0 +1,366 @@
+// One board's processes: brings events to the core one at a time, and makes the effects happen in their order. An
+// event is durable before any of its effects leaves the board (PROTOCOL 6).
+
+import { createApplication } from './application.ts';
+import type { Module } from './application.ts';
+import { acknowledge, acknowledged, enqueue, forget, full, numberOf, outgoingOf } from './channel.ts';
+import { contaminated, create, gate, isSurvivor, step } from './core/core.ts';
+import type { Process } from './core/core.ts';
+import type { Effect, Event, Message, Operation, Pid, Role } from './core/types.ts';
+import { performOutput } from './device.ts';
+import { QUARANTINE_MAX, STASH_MAX, STEPS_MAX } from './limits.ts';
+import type { Plan } from './plan.ts';
+import { saveRecord } from './record.ts';
+import type { Local, Runtime } from './state.ts';
+import { boardOf, localOf, note } from './state.ts';
+
+/** What the core must know of an upgrade. */
+export function operationOf(rt: Runtime, plan: Plan, hash: string): Operation {
+  const upgrade = plan.upgrade as NonNullable<Plan['upgrade']>;
+  const lows: Pid[] = [];
+  for (let i = 0; i < upgrade.cluster.length; i++) {
+    const component = upgrade.cluster[i];
+    if (upgrade.removed.indexOf(component) >= 0) continue;
+    const live = component < rt.live.length ? rt.live[component] : -1;
+    lows.push(live < 0 ? 2 * component : live ^ 1);
+  }
+  return {
+    id: hash,
+    cluster: upgrade.cluster,
+    lows: lows,
+    added: upgrade.added,
+    policy: {
+      commitAfterMs: plan.policy.commitAfterMs,
+      validated: plan.policy.validated,
+      lead: plan.policy.lead,
+    },
+  };
+}
+
+/** True where the process may hang: then its calls are interruptible, where the board can do that (PROTOCOL 7). */
+function risky(self: Process): boolean {
+  return self.role === 'seat' || contaminated(self);
+}
+
+/** Makes a process of this board; throws where its module cannot be evaluated or its initial state not be made. */
+export function addProcess(rt: Runtime, pid: Pid, role: Role, plan: Plan, modules: { [hash: string]: string }): Local {
+  const component = pid >> 1;
+  const entry = plan.components[component];
+  if (!entry) throw new Error('component ' + component + ' is not in the plan');
+  const text = modules[entry.module];
+  if (text === undefined) throw new Error('the image lacks the module of ' + entry.name);
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  const module = rt.hal.load(text) as Module;
+  const made: { local: Local | null } = { local: null };
+  const planOf = function (): Plan {
+    return made.local ? made.local.plan : plan;
+  };
+  const call = function (fn: () => void): void {
+    if (made.local && !risky(made.local.self)) fn();
+    else rt.hal.call(fn);
+  };
+  const app = createApplication(module, planOf, component, call);
+  const latest: boolean[] = [];
+  for (let d = 0; d < plan.devices.length; d++) latest.push(plan.devices[d].latest);
+  const self = create(
+    {
+      rules: 'corrected',
+      pid: pid,
+      epoch: role === 'seat' ? 0 : rt.epoch,
+      live: rt.live,
+      devices: plan.devices.length,
+      latest: latest,
+      operation: null,
+      role: role,
+    },
+    app,
+  );
+  const local: Local = {
+    pid: pid,
+    name: entry.name + '/' + (pid & 1),
+    self: self,
+    app: app,
+    plan: plan,
+    module: entry.module,
+    crc: rt.crc(bytes, 0, bytes.length, 0),
+    frozenAt: -1,
+    waitingAt: -1,
+  };
+  made.local = local;
+  forget(rt, pid, true);
+  rt.locals.push(local);
+  return local;
+}
+
+function withoutStopped(rt: Runtime): void {
+  const kept: Local[] = [];
+  for (let i = 0; i < rt.locals.length; i++) if (rt.locals[i].self.role !== 'stopped') kept.push(rt.locals[i]);
+  rt.locals = kept;
+}
+
+/** Seats go with the upgrade they were made for. */
+export function dropSeats(rt: Runtime): void {
+  const kept: Local[] = [];
+  for (let i = 0; i < rt.locals.length; i++) if (rt.locals[i].self.role !== 'seat') kept.push(rt.locals[i]);
+  rt.locals = kept;
+}
+
+/** The staged version becomes the running one (PROTOCOL 5.2). */
+export function followCommit(rt: Runtime): void {
+  const staged = rt.staged;
+  const op = rt.op;
+  if (!staged || !op) return;
+  for (let i = 0; i < op.cluster.length; i++) rt.live[op.cluster[i]] = -1;
+  for (let i = 0; i < op.lows.length; i++) rt.live[op.lows[i] >> 1] = op.lows[i];
+  rt.previous = rt.active.hash;
+  rt.other = rt.active.plan;
+  rt.active = staged;
+  rt.staged = null;
+  rt.op = null;
+  rt.guarded = false;
+  const value = rt.records.value;
+  value.active = value.staged;
+  value.staged = -1;
+  value.guarded = '';
+  value.sides = [];
+  for (let c = 0; c < rt.live.length; c++) value.sides.push(rt.live[c] < 0 ? 0 : rt.live[c] & 1);
+}
+
+/** The upgrade is taken back; its hash stays in quarantine, so that nobody loops (PROTOCOL 5.1). */
+export function followRecovery(rt: Runtime): void {
+  const value = rt.records.value;
+  if (rt.staged && value.quarantined.indexOf(rt.staged.hash) < 0) value.quarantined.push(rt.staged.hash);
+  while (value.quarantined.length > QUARANTINE_MAX) value.quarantined.splice(0, 1);
+  value.staged = -1;
+  value.guarded = '';
+  rt.staged = null;
+  rt.op = null;
+  rt.guarded = false;
+  dropSeats(rt);
+}
+
+export function followStart(rt: Runtime): void {
+  rt.guarded = true;
+  rt.records.value.guarded = rt.staged ? rt.staged.hash : '';
+}
+
+export function enterEpoch(rt: Runtime, epoch: number): void {
+  rt.epoch = epoch;
+  rt.records.value.epoch = epoch;
+  saveRecord(rt.records);
+}
+
+function decided(rt: Runtime, local: Local, effect: Effect): void {
+  local.frozenAt = -1;
+  local.waitingAt = -1;
+  const epoch = effect.epoch as number;
+  if (epoch > rt.epoch) {
+    if (effect.cut === 'start') followStart(rt);
+    else if (effect.cut === 'commit') followCommit(rt);
+    else if (effect.cut === 'recovery') followRecovery(rt);
+    enterEpoch(rt, epoch);
+  }
+  if (effect.cut === 'commit' && local.self.role === 'active') local.plan = rt.active.plan;
+  if (effect.cut !== 'recovery' || !isSurvivor(local.self)) return;
+  // PROTOCOL 5.4, 7: on a survivor's decision a low process beside it stops at once
+  for (let i = 0; i < rt.locals.length; i++) {
+    const other = rt.locals[i];
+    if (other.self.role === 'low') deliver(rt, other, { kind: 'stop', t: 0, seed: 0 });
+  }
+}
+
+function perform(rt: Runtime, local: Local, effect: Effect): void {
+  if (effect.kind === 'send') {
+    const message = effect.message as Message;
+    const to = effect.to as Pid;
+    if (message.kind === 'input') enqueue(rt, outgoingOf(rt, -1, message.device as number, to), message);
+    else enqueue(rt, outgoingOf(rt, local.pid, -1, to), message);
+  } else if (effect.kind === 'output') performOutput(rt, local, effect);
+  else if (effect.kind === 'freeze') local.frozenAt = rt.hal.now();
+  else if (effect.kind === 'decide') decided(rt, local, effect);
+}
+
+/** One event of one process: recorded, then carried out. Returns the effects. */
+export function deliver(rt: Runtime, local: Local, event: Event): Effect[] {
+  const now = rt.hal.now();
+  event.t = now;
+  event.seed = rt.hal.random();
+  const effects: Effect[] = [];
+  const epoch = local.self.epoch;
+  step(local.self, event, effects, local.app);
+  rt.store.append(local.pid, local.self.n, event);
+  rt.store.commit();
+  if (rt.trace) {
+    rt.trace({
+      v: 1,
+      t: Math.round(now * 1000),
+      board: rt.hal.board,
+      process: local.name,
+      epoch: epoch,
+      n: local.self.n,
+      event: event,
+      effects: effects,
+    });
+  }
+  for (let i = 0; i < effects.length; i++) perform(rt, local, effects[i]);
+  return effects;
+}
+
+function eventOf(from: Pid, message: Message): Event {
+  const event: { [key: string]: unknown } = { kind: message.kind, t: 0, seed: 0 };
+  if (message.kind !== 'input') event.from = from;
+  const fields = message as unknown as { [key: string]: unknown };
+  for (const name in fields) event[name] = fields[name];
+  return event as unknown as Event;
+}
+
+/** Asks the receiver's gate, and gives it the message if it may have it. */
+function offer(rt: Runtime, from: Pid, to: Pid, message: Message): 'take' | 'wait' | 'repeat' | 'refuse' {
+  const local = localOf(rt, to);
+  if (!local) return 'refuse';
+  const asks = message.kind === 'app' || message.kind === 'input';
+  if (asks && !rt.started) return 'wait';
+  const verdict = gate(local.self, from, message);
+  if (verdict !== 'take') return verdict;
+  if (asks && !local.self.cut && full(rt, to)) return 'wait';
+  deliver(rt, local, eventOf(from, message));
+  return 'take';
+}
+
+/** A message from another board. */
+export function arrive(rt: Runtime, from: Pid, to: Pid, message: Message): void {
+  const verdict = offer(rt, from, to, message);
+  if (verdict === 'take' || verdict === 'repeat') {
+    acknowledge(rt, message.kind === 'input' ? -1 - (message.device as number) : from, to);
+  } else if (verdict === 'wait' && rt.stash.length < STASH_MAX) {
+    for (let i = 0; i < rt.stash.length; i++) {
+      const known = rt.stash[i];
+      const same = message.kind === 'input' ? known.message.i === message.i : known.message.n === message.n;
+      if (known.from === from && known.to === to && known.message.device === message.device && same) return;
+    }
+    rt.stash.push({ from: from, to: to, message: message });
+  }
+}
+
+/** Channels within the board: taken straight from the sender's queue. Returns the steps done. */
+function moveLocal(rt: Runtime): number {
+  let steps = 0;
+  const list = rt.outgoing;
+  for (let i = 0; i < list.length && rt.outgoing === list; i++) {
+    const outgoing = list[i];
+    if (outgoing.queue.length === 0 || boardOf(rt, outgoing.to) !== rt.board) continue;
+    if (!localOf(rt, outgoing.to)) {
+      outgoing.queue = [];
+      continue;
+    }
+    while (outgoing.queue.length > 0 && steps < STEPS_MAX) {
+      const message = outgoing.queue[0];
+      const verdict = offer(rt, outgoing.from, outgoing.to, message);
+      if (verdict === 'wait' || verdict === 'refuse') break;
+      steps++;
+      acknowledged(rt, outgoing, numberOf(outgoing, message));
+    }
+  }
+  return steps;
+}
+
+function retryStash(rt: Runtime): number {
+  let steps = 0;
+  const list = rt.stash;
+  rt.stash = [];
+  for (let i = 0; i < list.length; i++) {
+    const before = rt.stash.length;
+    arrive(rt, list[i].from, list[i].to, list[i].message);
+    if (rt.stash.length === before) steps++;
+  }
+  return steps;
+}
+
+/** The timer that is due first, or null. */
+function dueTimer(self: Process, now: number): string | null {
+  const timers = self.state.timers;
+  let found = -1;
+  for (let i = 0; i < timers.length; i++) {
+    if (timers[i].at <= now && (found < 0 || timers[i].at < timers[found].at)) found = i;
+  }
+  return found < 0 ? null : timers[found].name;
+}
+
+function ticking(rt: Runtime, local: Local): boolean {
+  const role = local.self.role;
+  return rt.started && !local.self.cut && role !== 'seat' && role !== 'stopped' && !full(rt, local.pid);
+}
+
+function fireTimers(rt: Runtime): number {
+  let steps = 0;
+  const now = rt.hal.now();
+  for (let i = 0; i < rt.locals.length; i++) {
+    const local = rt.locals[i];
+    while (ticking(rt, local) && steps < STEPS_MAX) {
+      const name = dueTimer(local.self, now);
+      if (name === null) break;
+      deliver(rt, local, { kind: 'timer', t: 0, seed: 0, name: name });
+      steps++;
+    }
+  }
+  return steps;
+}
+
+/** When the next timer is due, ms; -1: none is armed. */
+export function nextTimer(rt: Runtime): number {
+  let next = -1;
+  for (let i = 0; i < rt.locals.length; i++) {
+    const local = rt.locals[i];
+    if (!ticking(rt, local)) continue;
+    const timers = local.self.state.timers;
+    for (let j = 0; j < timers.length; j++) if (next < 0 || timers[j].at < next) next = timers[j].at;
+  }
+  return next;
+}
+
+/** Goes on until nothing on this board can go on by itself. True: there is more, call again soon. */
+export function pump(rt: Runtime): boolean {
+  let steps = 0;
+  for (;;) {
+    const moved = moveLocal(rt) + retryStash(rt) + fireTimers(rt);
+    withoutStopped(rt);
+    steps += moved;
+    if (moved === 0) return false;
+    if (steps >= STEPS_MAX) return true;
+  }
+}
+
+function copyOf(event: Event): Event {
+  const out: { [key: string]: unknown } = {};
+  const fields = event as unknown as { [key: string]: unknown };
+  for (const name in fields) out[name] = fields[name];
+  return out as unknown as Event;
+}
+
+/** Gives an event to every process of this board; to seats only where they are asked for. */
+export function tellAll(rt: Runtime, event: Event, seatsToo: boolean): void {
+  const list = rt.locals;
+  for (let i = 0; i < list.length; i++) {
+    const role = list[i].self.role;
+    if (role !== 'stopped' && (seatsToo || role !== 'seat')) deliver(rt, list[i], copyOf(event));
+  }
+}
+
+/** The operator's word to one process of this board; the core's reason where it is refused, else null. */
+export function say(rt: Runtime, word: 'start' | 'commit' | 'abort', op: string): string | null {
+  for (let i = 0; i < rt.locals.length; i++) {
+    const local = rt.locals[i];
+    if (!isSurvivor(local.self)) continue;
+    const effects = deliver(rt, local, { kind: 'word', t: 0, seed: 0, word: word, op: op });
+    for (let j = 0; j < effects.length; j++) {
+      if (effects[j].kind === 'refused') return effects[j].why || 'refused';
+    }
+    return null;
+  }
+  return 'no live process on this board';
+}
+
+export function reportError(rt: Runtime, process: string, error: unknown): void {
+  note(rt, { kind: 'error', process: process, why: String((error && (error as Error).message) || error) });
+}

@@ -1,0 +1,48 @@
+// A staged upgrade on a board: seats for the low processes that will run here, and the word to those that run now
+// (PROTOCOL 5.3). Nothing of it changes what the old version does.
+
+import type { Image } from './image.ts';
+import { saveRecord } from './record.ts';
+import { addProcess, dropSeats, operationOf, tellAll } from './runtime.ts';
+import type { Runtime } from './state.ts';
+
+/** Takes the image; the reason where it cannot be taken, and then nothing has changed. */
+export function takeStaged(rt: Runtime, image: Image): string | null {
+  const upgrade = image.plan.upgrade;
+  if (!upgrade) return 'the image is no upgrade';
+  if (upgrade.base !== rt.active.hash) {
+    return 'it upgrades version ' + upgrade.base + '; this board runs ' + rt.active.hash;
+  }
+  if (rt.guarded) return 'a guarded operation is under way';
+  const op = operationOf(rt, image.plan, image.hash);
+  const before = rt.other;
+  rt.staged = image;
+  rt.op = op;
+  rt.other = image.plan;
+  while (rt.live.length < image.plan.components.length) rt.live.push(-1);
+  try {
+    for (let i = 0; i < op.lows.length; i++) {
+      const entry = image.plan.components[op.lows[i] >> 1];
+      if (entry && entry.board === rt.board) addProcess(rt, op.lows[i], 'seat', image.plan, image.modules);
+    }
+  } catch (error) {
+    dropSeats(rt);
+    rt.staged = null;
+    rt.op = null;
+    rt.other = before;
+    return 'a module of it cannot be loaded: ' + (error as Error).message;
+  }
+  tellAll(rt, { kind: 'word', t: 0, seed: 0, word: 'stage', operation: op }, true);
+  return null;
+}
+
+/** Forgets the staged upgrade. */
+export function dropStaged(rt: Runtime): void {
+  dropSeats(rt);
+  rt.staged = null;
+  rt.op = null;
+  tellAll(rt, { kind: 'word', t: 0, seed: 0, word: 'stage' }, false);
+  if (rt.records.value.staged < 0) return;
+  rt.records.value.staged = -1;
+  saveRecord(rt.records);
+}

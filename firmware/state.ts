@@ -1,0 +1,139 @@
+// The state of a board's runtime, shared by the files beside this one.
+
+import type { Hal } from '../hal/hal.ts';
+import type { Driver } from './driver.ts';
+import type { Process } from './core/core.ts';
+import type { Application, Effect, Message, Operation, Pid } from './core/types.ts';
+import type { Image } from './image.ts';
+import type { Plan } from './plan.ts';
+import type { Records } from './record.ts';
+import type { Store } from './store.ts';
+
+/** A process that runs here. */
+export interface Local {
+  pid: Pid;
+  /** `estimator/0` */
+  name: string;
+  self: Process;
+  app: Application;
+  /** the version it belongs to; an active process moves to the new plan at a commit */
+  plan: Plan;
+  module: string;
+  /** CRC-32 of the text that was evaluated */
+  crc: number;
+  /** board time at which it froze, ms; -1: not frozen */
+  frozenAt: number;
+  /** board time since which it waits for seats, ms; -1: it does not */
+  waitingAt: number;
+}
+
+/** Messages of one channel on their way out: from a process to a process, or from a device (from -1) to a process. */
+export interface Outgoing {
+  from: Pid;
+  device: number;
+  to: Pid;
+  /** not acknowledged yet, in order */
+  queue: Message[];
+  /** how many of the head are on the bus */
+  flying: number;
+  /** when they are repeated, ms */
+  due: number;
+  repeatMs: number;
+  /** highest `q` acknowledged */
+  ackedQ: number;
+}
+
+/** What arrived and cannot be taken yet. */
+export interface Stashed {
+  from: Pid;
+  to: Pid;
+  message: Message;
+}
+
+export interface Peer {
+  /** 0: never heard of */
+  boot: number;
+  heardAt: number;
+  plan: string;
+  epoch: number;
+  /** processes there */
+  pids: Pid[];
+}
+
+export interface DeviceState {
+  driver: Driver;
+  /** last input's number */
+  inputs: number;
+  done: number;
+  dropped: number;
+  /** its `hold` value is out */
+  held: boolean;
+}
+
+export interface Runtime {
+  hal: Hal;
+  crc: (bytes: Uint8Array, from: number, to: number, crc: number) => number;
+  records: Records;
+  store: Store;
+  boot: number;
+  /** this board's number in the plan; -1: the plan does not name it */
+  board: number;
+  active: Image;
+  staged: Image | null;
+  op: Operation | null;
+  /** where the processes run that are not live: the staged plan, or the one just left or reverted */
+  other: Plan | null;
+  /** plan before the last commit: others may not have followed yet */
+  previous: string;
+  epoch: number;
+  guarded: boolean;
+  /** by component: the live process, or -1 */
+  live: Pid[];
+  locals: Local[];
+  outgoing: Outgoing[];
+  stash: Stashed[];
+  /** acknowledgements due, [of, by] or [-1 - device, by] */
+  acks: [number, number][];
+  peers: Peer[];
+  devices: (DeviceState | null)[];
+  /** application events flow: the other boards are there, or were waited for */
+  started: boolean;
+  bootedAt: number;
+  beatAt: number;
+  /** a survivor lost its state under guard: why; '' while the guard holds (PROTOCOL 6) */
+  lost: string;
+  /** gets what the trace line of a step or a note is made of; null: nobody listens */
+  trace: ((line: TraceRecord) => void) | null;
+  bus: { sent: number; received: number; resent: number; bad: number };
+}
+
+export interface TraceRecord {
+  v: 1;
+  /** µs */
+  t: number;
+  board: string;
+  process?: string;
+  epoch?: number;
+  n?: number;
+  event?: unknown;
+  effects?: Effect[];
+  note?: { [key: string]: unknown };
+}
+
+export function localOf(rt: Runtime, pid: Pid): Local | null {
+  for (let i = 0; i < rt.locals.length; i++) if (rt.locals[i].pid === pid) return rt.locals[i];
+  return null;
+}
+
+/** The board of a process; -1: the system has no such process. */
+export function boardOf(rt: Runtime, pid: Pid): number {
+  const component = pid >> 1;
+  const plan = rt.live[component] === pid || !rt.other ? rt.active.plan : rt.other;
+  const entry = component < plan.components.length ? plan.components[component] : null;
+  return entry ? entry.board : -1;
+}
+
+export function note(rt: Runtime, what: { [key: string]: unknown }): void {
+  if (!rt.trace) return;
+  rt.trace({ v: 1, t: Math.round(rt.hal.now() * 1000), board: rt.hal.board, note: what });
+}

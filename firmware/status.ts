@@ -1,0 +1,89 @@
+// What a board says of itself: state of its processes, devices and lines.
+
+import { contaminated } from './core/core.ts';
+import type { Pid } from './core/types.ts';
+import { needed, ready } from './peer.ts';
+import type { Local, Runtime } from './state.ts';
+import { boardOf } from './state.ts';
+
+function nameOf(rt: Runtime, pid: Pid): string {
+  const plan = rt.staged ? rt.staged.plan : rt.active.plan;
+  const entry = plan.components[pid >> 1] || rt.active.plan.components[pid >> 1];
+  return (entry ? entry.name : 'component ' + (pid >> 1)) + '/' + (pid & 1);
+}
+
+/** Survivors whose report a frozen process still waits for. */
+function missing(rt: Runtime, local: Local): string[] {
+  const self = local.self;
+  const out: string[] = [];
+  if (!self.cut) return out;
+  for (let c = 0; c < self.live.length; c++) {
+    const pid = self.live[c];
+    if (pid < 0) continue;
+    let found = false;
+    for (let i = 0; i < self.cut.reports.length; i++) if (self.cut.reports[i][0] === pid) found = true;
+    if (!found) out.push(nameOf(rt, pid) + ' on ' + rt.active.plan.boards[boardOf(rt, pid)]);
+  }
+  return out;
+}
+
+function processStatus(rt: Runtime, local: Local): { [key: string]: unknown } {
+  const self = local.self;
+  const counters = self.counters;
+  return {
+    pid: local.pid,
+    name: local.name,
+    role: self.role,
+    module: local.module,
+    crc: local.crc,
+    epoch: self.epoch,
+    T: self.state.T,
+    V: self.V,
+    contaminated: self.role === 'low' || (self.role !== 'seat' && contaminated(self)),
+    journalRecords: self.journal.length,
+    journalBytes: self.journalBytes,
+    log: self.state.log.length,
+    held: self.held.length,
+    testsPassed: counters.testsPassed,
+    testsFailed: counters.testsFailed,
+    compensated: counters.compensated,
+    withheld: counters.withheld,
+    errors: counters.errors,
+    repeats: counters.repeats,
+    rollbacks: counters.rollbacks,
+    failed: self.failed,
+    cut: self.cut ? { kind: self.cut.cut, why: self.cut.why, waiting: missing(rt, local) } : null,
+  };
+}
+
+/** The reply to `status`, but for what the agent itself knows. */
+export function statusOf(rt: Runtime): { [key: string]: unknown } {
+  const processes: unknown[] = [];
+  for (let i = 0; i < rt.locals.length; i++) processes.push(processStatus(rt, rt.locals[i]));
+  const devices: unknown[] = [];
+  for (let d = 0; d < rt.devices.length; d++) {
+    const state = rt.devices[d];
+    if (!state) continue;
+    const name = rt.active.plan.devices[d].name;
+    devices.push({ name: name, inputs: state.inputs, done: state.done, dropped: state.dropped, held: state.held });
+  }
+  const silent: string[] = [];
+  const now = rt.hal.now();
+  const boards = needed(rt);
+  for (let i = 0; i < boards.length; i++) {
+    const peer = rt.peers[boards[i]];
+    const late = now - peer.heardAt > rt.active.plan.policy.absentMs;
+    if (late || !ready(rt, boards[i])) silent.push(rt.active.plan.boards[boards[i]]);
+  }
+  return {
+    epoch: rt.epoch,
+    guarded: rt.guarded,
+    started: rt.started,
+    lost: rt.lost,
+    uptimeMs: Math.round(now - rt.bootedAt),
+    processes: processes,
+    devices: devices,
+    bus: rt.bus,
+    stalled: silent,
+  };
+}
