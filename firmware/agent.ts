@@ -26,8 +26,8 @@ import { dropStaged, takeStaged } from './stage.ts';
 import type { Runtime, TraceRecord } from './state.ts';
 import { statusOf } from './status.ts';
 
-/** A trace line longer than one frame goes in several: `stream` of all but the last is this. */
-export const STREAM_MORE = 1;
+/** A trace line longer than one frame goes in several, its number marked with this in all but the last. */
+export const LINE_CONTINUES = 0x80000000 | 0;
 const LINE_PART = PAYLOAD_MAX - 4;
 
 type Reply = { [key: string]: unknown };
@@ -53,6 +53,7 @@ export interface Agent {
   parser: Parser;
   heardAt: number;
   transfer: Transfer | null;
+  lastStream: number;
   lastSequence: number;
   lastRequest: number;
   lastReply: Uint8Array | null;
@@ -73,10 +74,11 @@ export function createAgent(hal: Hal, crc: Agent['crc'], version: string, record
     parser: createParser(crc),
     heardAt: 0,
     transfer: null,
+    lastStream: -1,
     lastSequence: -1,
     lastRequest: -1,
     lastReply: null,
-    tracing: false,
+    tracing: hal.traces,
     lines: [],
     lineNumber: 0,
     restarting: false,
@@ -89,13 +91,13 @@ function refusal(code: string, cause: string, next: string): Reply {
 
 /** Keeps a trace line for the serial line, as it is now. */
 export function keepLine(agent: Agent, line: TraceRecord): void {
-  agent.lineNumber++;
   if (agent.lines.length >= TRACE_LINES_MAX) agent.lines.splice(0, 1);
   const body = encode(line);
   const bytes = new Uint8Array(body.length + 4);
   for (let i = 0; i < 4; i++) bytes[i] = (agent.lineNumber >>> (8 * i)) & 0xff;
   bytes.set(body, 4);
   agent.lines.push(bytes);
+  agent.lineNumber++;
 }
 
 /** Sends the trace lines that wait. */
@@ -109,8 +111,8 @@ export function sendLines(agent: Agent): void {
       const part = new Uint8Array(end - at + 4);
       part.set(bytes.subarray(0, 4));
       part.set(bytes.subarray(at, end), 4);
-      const stream = end < bytes.length ? STREAM_MORE : 0;
-      agent.hal.serial(encodeFrame(KIND_TRACE, stream, i & 0xffff, part, agent.crc));
+      if (end < bytes.length) part[3] |= 0x80;
+      agent.hal.serial(encodeFrame(KIND_TRACE, 0, i & 0xffff, part, agent.crc));
     }
   }
 }
@@ -295,13 +297,16 @@ function hearFrame(agent: Agent, frame: Frame): void {
   }
   if (frame.kind !== KIND_REQUEST) return;
   const mark = agent.crc(frame.payload, 0, frame.payload.length, 0);
-  if (frame.sequence !== agent.lastSequence || mark !== agent.lastRequest || !agent.lastReply) {
+  const again =
+    frame.stream === agent.lastStream && frame.sequence === agent.lastSequence && mark === agent.lastRequest;
+  if (!again || !agent.lastReply) {
     try {
       reply = answer(agent, decode(frame.payload) as Reply);
       if (reply.error === undefined) reply.ok = true;
     } catch (error) {
       reply = refusal('E_BOARD', (error as Error).message, '');
     }
+    agent.lastStream = frame.stream;
     agent.lastSequence = frame.sequence;
     agent.lastRequest = mark;
     agent.lastReply = encode(reply);

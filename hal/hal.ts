@@ -24,6 +24,8 @@ export interface Hal {
   interrupts: boolean;
   /** bytes of memory the board can give to processes; 0: not known */
   memoryBytes: number;
+  /** send trace lines from the start on, not only when the host asks for them */
+  traces: boolean;
   /** board clock, ms, never goes back; may have a fraction */
   now(): number;
   /** 32 random bits; recorded with each event, so that a replay draws the same */

@@ -1,0 +1,374 @@
+// The testbed in lockstep: all boards inside this process, and time that moves only when every board is idle. A run
+// is a function of its seed, and as fast as the machine goes.
+
+import { pack, unpack } from '../../firmware/link/pack.ts';
+import type { Field } from '../../firmware/plan.ts';
+import type { Board } from '../../hal/hal.ts';
+import type { TraceLine } from '../check/types.ts';
+import { EXIT, Failure } from '../failure.ts';
+import type { CreateWorld, DeviceWorld, Image, Lab, LabBoard, Progress, Reply, WorldRecord } from '../lab.ts';
+import { BoardLink } from '../session/link.ts';
+import { bootBoard } from './board.ts';
+import type { Nor, NorOptions } from './nor.ts';
+import { openNor } from './nor.ts';
+import { EventQueue } from './queue.ts';
+import type { Random } from './random.ts';
+import { createRandom } from './random.ts';
+
+export interface LockstepBoard {
+  name: string;
+  type: string;
+  interrupts: boolean;
+  memoryBytes: number;
+  /** with a file the flash outlives the testbed */
+  flash: NorOptions;
+}
+
+export interface LockstepDevice {
+  name: string;
+  board: string;
+  in: Field[] | null;
+  out: Field[] | null;
+}
+
+export interface LockstepOptions {
+  bundle: string;
+  boards: LockstepBoard[];
+  devices: LockstepDevice[];
+  createWorld?: CreateWorld;
+  worldOptions?: Record<string, unknown>;
+  seed: number;
+  /** share of bus packets that are lost */
+  loss?: number;
+  /** false: boards' trace lines are not looked at, which is faster */
+  traces?: boolean;
+}
+
+/** Time of a packet on the bus, and how much of it varies, ms. */
+const BUS_MS = 0.8;
+const BUS_JITTER_MS = 0.6;
+/** Time of bytes on the serial line, ms. */
+const SERIAL_MS = 1;
+/** A restart takes so long, ms. */
+const REBOOT_MS = 50;
+/** What a call costs in virtual time that had to be interrupted, ms, and what it takes in real time. */
+const INTERRUPT_MS = 100;
+const HANDLER_MS = 1000;
+/** Links are told apart where boards outlive them; here they do not, and runs must repeat to the byte. */
+const LINK_SESSION = 1;
+/** A promise that the lab's time does not settle by then is a bug of ours, ms. */
+const STUCK_MS = 3_600_000;
+
+interface Seat {
+  options: LockstepBoard;
+  nor: Nor;
+  board: Board | null;
+  random: Random;
+  link: BoardLink;
+  receive: (bytes: Uint8Array) => void;
+  boots: number;
+  /** its wake-up that counts */
+  wake: number;
+  /** virtual time that interrupted calls have cost in this call, ms */
+  cost: number;
+  busyUntil: number;
+  resetting: boolean;
+  /** last packet's time on the bus, so that one sender's packets keep their order */
+  sentAt: number;
+}
+
+export class Lockstep implements Lab {
+  private time = 0;
+  private readonly queue = new EventQueue();
+  private readonly seats = new Map<string, Seat>();
+  private readonly devices = new Map<string, LockstepDevice>();
+  private readonly listeners = new Set<(line: TraceLine) => void>();
+  private readonly rows: WorldRecord[] = [];
+  private readonly busRandom: Random;
+  private readonly world: DeviceWorld | null;
+  private readonly options: LockstepOptions;
+  /** events so far, for benchmarks */
+  events = 0;
+
+  constructor(options: LockstepOptions) {
+    this.options = options;
+    this.busRandom = createRandom(options.seed, 'bus');
+    for (const device of options.devices) this.devices.set(device.name, device);
+    for (const board of options.boards) this.seats.set(board.name, this.createSeat(board));
+    const worldRandom = createRandom(options.seed, 'world');
+    this.world =
+      options.createWorld?.(
+        {
+          now: () => this.time,
+          every: (periodMs, fn) => {
+            this.every(periodMs, fn);
+          },
+          input: (device, values) => {
+            this.deviceInput(device, values);
+          },
+          random: () => worldRandom.next(),
+          record: (name, values) => {
+            this.rows.push({ t: this.time, name, values });
+          },
+        },
+        options.worldOptions ?? {},
+      ) ?? null;
+    for (const seat of this.seats.values()) this.boot(seat);
+  }
+
+  private createSeat(options: LockstepBoard): Seat {
+    const seat: Seat = {
+      options,
+      nor: openNor(options.flash),
+      board: null,
+      random: createRandom(this.options.seed, options.name),
+      link: undefined as unknown as BoardLink,
+      receive: () => {},
+      boots: 0,
+      wake: 0,
+      cost: 0,
+      busyUntil: 0,
+      resetting: false,
+      sentAt: 0,
+    };
+    seat.link = new BoardLink(
+      options.name,
+      {
+        write: (bytes) => {
+          const copy = new Uint8Array(bytes);
+          this.queue.add(this.time + SERIAL_MS, () => {
+            this.run(seat, (board) => board.serial(copy));
+          });
+        },
+        onData: (fn) => {
+          seat.receive = fn;
+        },
+        close: () => {},
+      },
+      {
+        now: () => this.time,
+        after: (ms, fn) => {
+          let live = true;
+          this.queue.add(this.time + ms, () => {
+            if (live) fn();
+          });
+          return () => {
+            live = false;
+          };
+        },
+      },
+      { session: LINK_SESSION },
+    );
+    seat.link.onTrace((line) => {
+      this.emit(line);
+    });
+    return seat;
+  }
+
+  private emit(line: TraceLine): void {
+    for (const listener of this.listeners) listener(line);
+  }
+
+  private boot(seat: Seat): void {
+    seat.boots++;
+    seat.resetting = false;
+    seat.board = bootBoard({
+      bundle: this.options.bundle,
+      name: seat.options.name,
+      flash: seat.nor,
+      memoryBytes: seat.options.memoryBytes,
+      interrupts: seat.options.interrupts,
+      handlerMs: HANDLER_MS,
+      now: () => this.time + seat.cost,
+      random: () => seat.random.bits(),
+      serial: (bytes) => {
+        if (this.options.traces !== false || bytes[2] !== 0x13) seat.receive(bytes);
+      },
+      bus: (bytes) => {
+        this.broadcast(seat, bytes);
+      },
+      output: (device, bytes) => {
+        this.deviceOutput(device, bytes);
+      },
+      reset: () => {
+        seat.resetting = true;
+      },
+      interrupted: () => {
+        seat.cost += INTERRUPT_MS;
+      },
+    });
+    this.run(seat, () => {});
+  }
+
+  /** Calls a board, and asks it when it wants to be called again. */
+  private run(seat: Seat, call: (board: Board) => void): void {
+    const board = seat.board;
+    if (!board) return;
+    if (seat.busyUntil > this.time) {
+      this.queue.add(seat.busyUntil, () => {
+        if (seat.board === board) this.run(seat, call);
+      });
+      return;
+    }
+    seat.cost = 0;
+    call(board);
+    const next = board.poll();
+    seat.busyUntil = this.time + seat.cost;
+    const wake = ++seat.wake;
+    this.queue.add(Math.max(next, seat.busyUntil, this.time), () => {
+      if (seat.wake === wake) this.run(seat, () => {});
+    });
+    if (seat.resetting) {
+      this.cut(seat);
+      this.queue.add(this.time + REBOOT_MS, () => {
+        if (!seat.board) this.boot(seat);
+      });
+    }
+  }
+
+  private cut(seat: Seat): void {
+    seat.board = null;
+    seat.wake++;
+    seat.busyUntil = 0;
+    this.emit({ v: 1, t: Math.round(this.time * 1000), board: seat.options.name, note: { kind: 'off' } });
+  }
+
+  private broadcast(from: Seat, bytes: Uint8Array): void {
+    if (this.options.loss && this.busRandom.next() < this.options.loss) return;
+    const at = this.time + from.cost + BUS_MS + BUS_JITTER_MS * this.busRandom.next();
+    from.sentAt = Math.max(from.sentAt, at);
+    this.queue.add(from.sentAt, () => {
+      for (const seat of this.seats.values()) if (seat !== from) this.run(seat, (board) => board.bus(bytes));
+    });
+  }
+
+  private every(periodMs: number, fn: () => void): void {
+    let count = 0;
+    const start = this.time;
+    const again = (): void => {
+      fn();
+      count++;
+      this.queue.add(start + (count + 1) * periodMs, again);
+    };
+    this.queue.add(start + periodMs, again);
+  }
+
+  private deviceInput(name: string, values: Record<string, unknown>): void {
+    const device = this.devices.get(name);
+    if (!device?.in) throw new Failure('E_WORLD', EXIT.usage, `the device world feeds ${name}, which is no input device`);
+    const bytes = pack(device.in, values);
+    const seat = this.seats.get(device.board);
+    if (seat) this.run(seat, (board) => board.input(name, bytes));
+  }
+
+  private deviceOutput(name: string, bytes: Uint8Array): void {
+    const device = this.devices.get(name);
+    if (!device?.out || !this.world) return;
+    this.world.output(name, unpack(device.out, bytes) as Record<string, number | boolean | number[]>);
+  }
+
+  /** Lets one event happen. */
+  private step(): void {
+    const t = this.queue.next;
+    const run = this.queue.take();
+    if (!run) throw new Error('the lockstep testbed has nothing left to do');
+    if (t > this.time) this.time = t;
+    this.events++;
+    run();
+  }
+
+  /** Moves time on until the promise settles. */
+  private async drive<T>(promise: Promise<T>): Promise<T> {
+    let settled = false;
+    const watch = promise.then(
+      () => {
+        settled = true;
+      },
+      () => {
+        settled = true;
+      },
+    );
+    const limit = this.time + STUCK_MS;
+    await Promise.resolve();
+    while (!settled) {
+      if (this.time > limit) throw new Error('the lockstep testbed waits for something that never comes');
+      this.step();
+      await Promise.resolve();
+    }
+    await watch;
+    return promise;
+  }
+
+  private seatOf(name: string): Seat {
+    const seat = this.seats.get(name);
+    if (seat) return seat;
+    const names = [...this.seats.keys()].join(', ');
+    throw new Failure('E_BOARD', EXIT.noBoard, `no board named ${name}`, `the testbed has ${names}`);
+  }
+
+  private powered(name: string): Seat {
+    const seat = this.seatOf(name);
+    if (seat.board || seat.resetting) return seat;
+    throw new Failure('E_OFF', EXIT.noBoard, `board ${name} has no power`, `understudy testbed power ${name} on`);
+  }
+
+  boards(): LabBoard[] {
+    return [...this.seats.values()].map((seat) => ({
+      name: seat.options.name,
+      kind: 'virtual',
+      type: seat.options.type,
+      port: '',
+      powered: seat.board !== null,
+    }));
+  }
+
+  async request(board: string, verb: string, args: Record<string, unknown> = {}, timeoutMs?: number): Promise<Reply> {
+    return this.drive(this.powered(board).link.request(verb, args, timeoutMs));
+  }
+
+  async upload(
+    board: string,
+    slot: 'active' | 'staged',
+    image: Image,
+    onProgress?: (p: Progress) => void,
+  ): Promise<Reply> {
+    return this.drive(this.powered(board).link.upload(slot, image, onProgress));
+  }
+
+  onTrace(listener: (line: TraceLine) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  async power(board: string, on: boolean): Promise<void> {
+    const seat = this.seatOf(board);
+    if (on && !seat.board) this.boot(seat);
+    if (!on && seat.board) this.cut(seat);
+    seat.resetting = false;
+  }
+
+  async wait(ms: number): Promise<void> {
+    const end = this.time + ms;
+    let steps = 0;
+    while (this.queue.next <= end) {
+      this.step();
+      if (++steps % 5000 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    this.time = end;
+  }
+
+  now(): number {
+    return this.time;
+  }
+
+  async records(): Promise<WorldRecord[]> {
+    return this.rows;
+  }
+
+  async close(): Promise<void> {
+    for (const seat of this.seats.values()) {
+      seat.board = null;
+      seat.nor.close();
+    }
+  }
+}
