@@ -100,7 +100,7 @@ export function keepLine(agent: Agent, line: TraceRecord): void {
   agent.lineNumber++;
 }
 
-/** Sends the trace lines that wait. */
+/** Sends the trace lines that wait; the frames of one line are numbered from 0, so that a lost one is missed. */
 export function sendLines(agent: Agent): void {
   const lines = agent.lines;
   agent.lines = [];
@@ -112,7 +112,7 @@ export function sendLines(agent: Agent): void {
       part.set(bytes.subarray(0, 4));
       part.set(bytes.subarray(at, end), 4);
       if (end < bytes.length) part[3] |= 0x80;
-      agent.hal.serial(encodeFrame(KIND_TRACE, 0, i & 0xffff, part, agent.crc));
+      agent.hal.serial(encodeFrame(KIND_TRACE, 0, (at - 4) / LINE_PART, part, agent.crc));
     }
   }
 }

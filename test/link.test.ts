@@ -469,12 +469,42 @@ describe('what a board tells of itself', () => {
     return payload;
   };
 
+  /** A line in parts of at most `size` bytes, each with the line's number, all but the last with the mark of more. */
+  const split = (whole: Uint8Array, size: number): Uint8Array[] => {
+    const parts: Uint8Array[] = [];
+    for (let at = 4; at < whole.length; at += size) {
+      const part = new Uint8Array([...whole.subarray(0, 4), ...whole.subarray(at, at + size)]);
+      if (at + size < whole.length) part[3] = (part[3] ?? 0) | 0x80;
+      parts.push(part);
+    }
+    return parts;
+  };
+
+  test('a long line comes in parts; without one of them it is lost', () => {
+    const { world, agent, link } = bench();
+    const lines: TraceLine[] = [];
+    link.onTrace((line) => lines.push(line));
+    const long = (n: number) => ({ n, data: image(10_000, n).bytes });
+    const tell = (n: number, without: number): void => {
+      split(trace(n, long(n)), 4000).forEach((part, i) => {
+        if (i !== without) agent.send(KIND_TRACE, 0, i, part);
+      });
+    };
+    tell(0, -1);
+    tell(1, 0);
+    tell(2, 1);
+    tell(3, 2);
+    tell(4, -1);
+    world.pass(10_000);
+    expect(lines).toEqual([long(0), { board: 'control', note: { kind: 'gap', lost: 3 } }, long(4)]);
+  });
+
   test('trace lines, and a note where some were lost or the board booted', async () => {
     const { world, agent, link } = bench();
     const lines: TraceLine[] = [];
     const stop = link.onTrace((line) => lines.push(line));
     const tell = (number: number): void => {
-      agent.send(KIND_TRACE, 0, number, trace(number, { t: number * 10, board: 'control', n: number }));
+      agent.send(KIND_TRACE, 0, 0, trace(number, { t: number * 10, board: 'control', n: number }));
       world.pass(50);
     };
     for (const number of [4, 5, 8, 0, 1, 3]) tell(number);
@@ -495,10 +525,15 @@ describe('what a board tells of itself', () => {
       link.onTrace((line) => {
         const note = line.note as unknown as { kind: string; lost: number } | undefined;
         if (note) lost += note.lost;
-        else seen.push(line.n as number);
+        else {
+          const n = line.n as number;
+          seen.push(n);
+          expect((line as unknown as { pad: Uint8Array }).pad, `seed ${seed}`).toEqual(image(n * 2, n).bytes);
+        }
       });
       for (let n = 0; n < 200; n++) {
-        agent.send(KIND_TRACE, 0, n & 0xffff, trace(n, { n, pad: new Uint8Array(n) }));
+        const parts = split(trace(n, { n, pad: image(n * 2, n).bytes }), 150);
+        for (const [i, part] of parts.entries()) agent.send(KIND_TRACE, 0, i, part);
         world.pass(5);
       }
       world.pass(5000);
@@ -516,9 +551,9 @@ describe('what a board tells of itself', () => {
     const lines: TraceLine[] = [];
     link.onTrace((line) => lines.push(line));
     agent.send(KIND_TRACE, 0, 0, trace(0, { n: 0 }));
-    agent.send(KIND_TRACE, 0, 1, new Uint8Array([1, 0, 0, 0, 0xff]));
-    agent.send(KIND_TRACE, 0, 2, new Uint8Array([1]));
-    agent.send(KIND_TRACE, 0, 3, trace(3, { n: 3 }));
+    agent.send(KIND_TRACE, 0, 0, new Uint8Array([1, 0, 0, 0, 0xff]));
+    agent.send(KIND_TRACE, 0, 0, new Uint8Array([1]));
+    agent.send(KIND_TRACE, 0, 0, trace(3, { n: 3 }));
     world.pass(100);
     expect(lines.map((line) => line.n ?? line.note)).toEqual([0, { kind: 'gap', lost: 2 }, 3]);
     expect(link.counters().bad).toBe(2);

@@ -1,7 +1,6 @@
 // The host's end of the serial link to one board: requests that are repeated until they are answered, uploads, and what
 // the board tells of itself (trace, log). Line and clock are handed in: a serial port and real time, or a testbed's.
 
-import { LINE_CONTINUES } from '../../firmware/agent.ts';
 import type { TraceLine } from '../check/types.ts';
 import { EXIT, type Exit, Failure } from '../failure.ts';
 import type { Image, Progress, Reply } from '../lab.ts';
@@ -60,6 +59,10 @@ export const DATA_MS = 1000;
 /** The wait before the first repeat is no longer than this; each next one is twice as long. */
 const REPEAT_MS = 1000;
 const OFFSET_BYTES = 4;
+/** A trace line of more parts than these bytes is given up. */
+const TRACE_LINE_MAX = 1 << 20;
+/** In the number of a trace line: more parts of it follow. */
+const MORE_PARTS = 0x80000000;
 
 const EXITS: Record<string, Exit> = {
   E_REFUSED: EXIT.refused,
@@ -122,11 +125,10 @@ export class BoardLink {
   private uploads: Promise<unknown> = Promise.resolve();
   private readonly traceListeners = new Set<(line: TraceLine) => void>();
   private readonly logListeners = new Set<(text: string) => void>();
-  /** a trace line that comes in several frames, and its number */
-  private parts: Uint8Array[] = [];
-  private partsOf = -1;
   /** number of the next trace line; -1: whichever comes first */
   private nextTrace = -1;
+  /** a trace line whose last part has not come */
+  private partial: { number: number; parts: Uint8Array[]; bytes: number } | null = null;
   private stopQuiet: (() => void) | null = null;
   private heardBytes = false;
   private closed = false;
@@ -306,7 +308,8 @@ export class BoardLink {
   ): Promise<Reply> {
     const { bytes, hash } = image;
     const sequence = this.nextSequence();
-    const args = { slot, bytes: bytes.length, crc: crc32(bytes, 0, bytes.length, 0), hash };
+    const again = image.again === true;
+    const args = { slot, bytes: bytes.length, crc: crc32(bytes, 0, bytes.length, 0), hash, again };
     await this.enqueue(() => this.ask(sequence, 'put', args, PUT_MS));
     if (bytes.length > 0) await this.sendData(sequence, bytes, onProgress);
     const reply = await this.request('done', {}, DONE_MS);
@@ -458,27 +461,45 @@ export class BoardLink {
       const judged = this.judge(frame);
       if (judged instanceof Failure) waiting.fail(judged);
       else waiting.reply(judged);
-    } else if (frame.kind === KIND_TRACE) this.takeTrace(frame.payload);
+    } else if (frame.kind === KIND_TRACE) this.takeTrace(frame);
     else if (frame.kind === KIND_LOG) {
       const text = new TextDecoder().decode(frame.payload);
       for (const fn of [...this.logListeners]) fn(text);
     }
   }
 
+  /**
+   * A frame of trace: the number of the line (u32, its top bit tells that more parts follow), and CBOR. The sequence
+   * number of the frame counts the parts of the line. Without one of its parts a line is lost.
+   */
+  private takeTrace(frame: Frame): void {
+    const { payload, sequence } = frame;
+    if (payload.length < OFFSET_BYTES) {
+      this.badTrace++;
+      return;
+    }
+    const head = new DataView(payload.buffer, payload.byteOffset, payload.length).getUint32(0, true);
+    const number = head % MORE_PARTS;
+    const part = payload.subarray(OFFSET_BYTES);
+    let line = this.partial;
+    this.partial = null;
+    if (sequence === 0) line = { number, parts: [], bytes: 0 };
+    else if (line === null || line.number !== number || line.parts.length !== sequence) return;
+    if (line.bytes + part.length > TRACE_LINE_MAX) {
+      this.badTrace++;
+      return;
+    }
+    line.parts.push(part);
+    line.bytes += part.length;
+    if (head >= MORE_PARTS) this.partial = line;
+    else this.takeLine(number, line.parts.length === 1 ? part : Buffer.concat(line.parts));
+  }
+
   /** A board numbers the trace lines it sends from 0 at each boot: a number that is too low means a boot. */
-  private takeTrace(payload: Uint8Array): void {
+  private takeLine(number: number, bytes: Uint8Array): void {
     let line: TraceLine;
-    let number: number;
     try {
-      const head = new DataView(payload.buffer, payload.byteOffset, payload.length).getUint32(0, true);
-      number = head & ~LINE_CONTINUES;
-      if (number !== this.partsOf) this.parts = [];
-      this.partsOf = number;
-      this.parts.push(payload.subarray(OFFSET_BYTES));
-      if (head >>> 31 === 1) return;
-      const whole = this.parts.length === 1 ? (this.parts[0] as Uint8Array) : Buffer.concat(this.parts);
-      this.parts = [];
-      line = decodeHost(whole) as TraceLine;
+      line = decodeHost(bytes) as TraceLine;
       if (typeof line !== 'object' || line === null) throw new Error('no trace line');
     } catch {
       // Its number is missing in what follows: a gap there.
