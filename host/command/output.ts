@@ -1,0 +1,73 @@
+// What commands print: data on stdout, everything else on stderr; plain tables for people, JSON with --json.
+
+import { EXIT, type Exit, Failure } from '../failure.ts';
+
+export interface Output {
+  json: boolean;
+  /** a table or text for people; with --json the value instead */
+  data(value: unknown, text: () => string): void;
+  /** what is going on, for people only */
+  say(text: string): void;
+}
+
+export function createOutput(json: boolean): Output {
+  return {
+    json,
+    data(value, text) {
+      process.stdout.write(json ? `${JSON.stringify(value, plain)}\n` : `${text()}\n`);
+    },
+    say(text) {
+      if (!json) process.stderr.write(`${text}\n`);
+    },
+  };
+}
+
+/** Bytes as base64, failures as what they say. */
+function plain(_key: string, value: unknown): unknown {
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
+  if (value instanceof Failure) return { code: value.code, cause: value.message, next: value.next };
+  return value;
+}
+
+export function colour(): boolean {
+  return process.stdout.isTTY === true && !process.env.NO_COLOR;
+}
+
+/** Columns as wide as their widest cell; numbers to the right. */
+export function table(head: string[], rows: (string | number)[][]): string {
+  const all = [head, ...rows.map((row) => row.map(String))];
+  const widths = head.map((_, i) => Math.max(...all.map((row) => [...(row[i] ?? '')].length)));
+  const right = head.map((_, i) => rows.length > 0 && rows.every((row) => typeof row[i] === 'number'));
+  return all
+    .map((row) =>
+      row
+        .map((cell, i) => {
+          const room = ' '.repeat((widths[i] ?? 0) - [...cell].length);
+          return right[i] ? room + cell : cell + room;
+        })
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+/** Prints an error as its reader needs it, and gives the exit code. An error that is no Failure is our bug. */
+export function explain(error: unknown, json: boolean): Exit {
+  if (error instanceof Failure) {
+    const { code, message, next, exit } = error;
+    if (json) process.stderr.write(`${JSON.stringify({ error: { code, cause: message, next, exit } })}\n`);
+    else process.stderr.write(`${code}  ${message}\n${next ? `  next: ${next}\n` : ''}`);
+    return exit;
+  }
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`E_BUG  this is a bug of understudy, please report it:\n${text}\n`);
+  return EXIT.bug;
+}
+
+export function bytes(n: number): string {
+  return n < 1024 ? `${n} B` : n < 1024 * 1024 ? `${(n / 1024).toFixed(1)} KB` : `${(n / 1024 / 1024).toFixed(1)} MB`;
+}
+
+export function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(3)} s`;
+}

@@ -1,0 +1,143 @@
+// Guarded operation as an operator sees it: start, commit, abort, and how it ends.
+
+import type { TraceLine } from '../check/types.ts';
+import { EXIT, Failure } from '../failure.ts';
+import type { Lab } from '../lab.ts';
+import type { BoardStatus } from './status.ts';
+import { boardStatus, systemStatus } from './status.ts';
+
+/** Longest time that a cut may take while every board is powered and linked, ms. */
+const CUT_MS = 15_000;
+const POLL_MS = 50;
+
+export interface Outcome {
+  /** what the survivors decided */
+  cut: 'start' | 'commit' | 'recovery' | 'cancel';
+  epoch: number;
+  why: string;
+  V: number[];
+}
+
+/** Listens for decisions; the first one of an epoch above `epoch` is the outcome. */
+class Verdicts {
+  private readonly known = new Map<number, Outcome>();
+  private readonly end: () => void;
+
+  constructor(lab: Lab) {
+    this.end = lab.onTrace((line) => this.hear(line));
+  }
+
+  private hear(line: TraceLine): void {
+    for (const effect of line.effects ?? []) {
+      if (effect.kind !== 'decide' || effect.epoch === undefined) continue;
+      // a low process knows the verdict, but not always the reason
+      const before = this.known.get(effect.epoch);
+      const why = before?.why || effect.why || '';
+      const cut = effect.cut as Outcome['cut'];
+      this.known.set(effect.epoch, { cut, epoch: effect.epoch, why, V: effect.V ?? [] });
+    }
+  }
+
+  after(epoch: number): Outcome | null {
+    const epochs = [...this.known.keys()].filter((e) => e > epoch).sort((a, b) => a - b);
+    return this.known.get(epochs[0] ?? -1) ?? null;
+  }
+
+  close(): void {
+    this.end();
+  }
+}
+
+function survivorOn(status: BoardStatus): boolean {
+  return status.processes.some((p) => p.role === 'active' || p.role === 'shadow');
+}
+
+async function anywhere(lab: Lab): Promise<BoardStatus[]> {
+  const status = await systemStatus(lab);
+  const first = status.silent[0];
+  if (status.boards.length === 0 && first) throw first.failure;
+  return status.boards;
+}
+
+/** Gives a word to one survivor, on whichever board one lives. */
+async function say(lab: Lab, boards: BoardStatus[], word: string, op: string): Promise<void> {
+  const board = boards.find(survivorOn);
+  if (!board) throw new Failure('E_EMPTY', EXIT.refused, 'no board runs a process', 'npx understudy flash');
+  await lab.request(board.board, 'word', { word, op });
+}
+
+/** Waits for the end of the cut that leaves `epoch`. */
+async function settled(lab: Lab, verdicts: Verdicts, epoch: number, boards: string[]): Promise<Outcome> {
+  const end = lab.now() + CUT_MS;
+  for (;;) {
+    const outcome = verdicts.after(epoch);
+    if (outcome) {
+      let all = true;
+      for (const board of boards) if ((await boardStatus(lab, board)).epoch <= epoch) all = false;
+      if (all) return outcome;
+    }
+    if (lab.now() > end) {
+      const status = await systemStatus(lab);
+      const waiting = new Set(status.boards.flatMap((b) => b.processes.flatMap((p) => p.cut?.waiting ?? [])));
+      const silent = status.silent.map((s) => `board ${s.board}`);
+      const names = [...silent, ...waiting].join(', ');
+      const cause = `the cut has not ended after ${CUT_MS / 1000} s${names ? `; it waits for ${names}` : ''}`;
+      throw new Failure('E_STALLED', EXIT.link, cause, 'power those boards, or flash the system anew on the old version');
+    }
+    await lab.wait(POLL_MS);
+  }
+}
+
+/** Starts the staged upgrade. A start that is cancelled is an outcome too, not an error. */
+export async function start(lab: Lab): Promise<Outcome> {
+  const boards = (await anywhere(lab)).filter((b) => b.plan);
+  const staged = boards.find((b) => b.upgrade)?.upgrade;
+  if (!staged) throw new Failure('E_STAGED', EXIT.refused, 'no upgrade is staged', 'npx understudy stage UPGRADE');
+  for (const board of boards) {
+    if (board.guarded) throw new Failure('E_GUARDED', EXIT.busy, 'guarded operation is under way already', 'npx understudy status');
+    if (board.upgrade?.hash === staged.hash) continue;
+    const cause = `board ${board.board} does not have upgrade ${staged.hash} (${staged.name})`;
+    throw new Failure('E_STAGED', EXIT.refused, cause, 'npx understudy stage UPGRADE');
+  }
+  const epoch = Math.max(...boards.map((b) => b.epoch));
+  const verdicts = new Verdicts(lab);
+  try {
+    await say(lab, boards, 'start', staged.hash);
+    return await settled(lab, verdicts, epoch, boards.map((b) => b.board));
+  } finally {
+    verdicts.close();
+  }
+}
+
+/** Commits or aborts the guarded operation by the operator's word; a failure that races with a commit wins. */
+export async function end(lab: Lab, word: 'commit' | 'abort'): Promise<Outcome> {
+  const boards = (await anywhere(lab)).filter((b) => b.plan);
+  const guarded = boards.find((b) => b.guarded);
+  if (!guarded) throw new Failure('E_GUARDED', EXIT.refused, 'no guarded operation is under way', 'npx understudy start');
+  const epoch = Math.max(...boards.map((b) => b.epoch));
+  const verdicts = new Verdicts(lab);
+  try {
+    await say(lab, boards, word, guarded.upgrade?.hash ?? '');
+    return await settled(lab, verdicts, epoch, boards.map((b) => b.board));
+  } finally {
+    verdicts.close();
+  }
+}
+
+/** Waits for the end of the guarded operation, whoever brings it about; null: not within `ms`. */
+export async function awaitEnd(lab: Lab, ms: number): Promise<Outcome | null> {
+  const boards = (await anywhere(lab)).filter((b) => b.plan);
+  const epoch = Math.max(...boards.map((b) => b.epoch));
+  const verdicts = new Verdicts(lab);
+  try {
+    const until = lab.now() + ms;
+    while (lab.now() < until) {
+      const outcome = verdicts.after(epoch);
+      if (outcome) return await settled(lab, verdicts, epoch, boards.map((b) => b.board));
+      await lab.wait(POLL_MS);
+    }
+    return null;
+  } finally {
+    verdicts.close();
+  }
+}

@@ -1,0 +1,86 @@
+// What the boards say of themselves, as one picture of the system.
+
+import type { Failure } from '../failure.ts';
+import type { Lab, Reply } from '../lab.ts';
+
+export interface ProcessStatus {
+  pid: number;
+  name: string;
+  role: 'active' | 'low' | 'shadow' | 'seat' | 'stopped';
+  /** SHA-256 of the module's text, and the CRC-32 that the board computed of what it evaluated */
+  module: string;
+  crc: number;
+  epoch: number;
+  T: number[];
+  V: number[];
+  contaminated: boolean;
+  journalRecords: number;
+  journalBytes: number;
+  /** entries of a shadow's output log */
+  log: number;
+  held: number;
+  testsPassed: number;
+  testsFailed: number;
+  compensated: number;
+  withheld: number;
+  errors: number;
+  repeats: number;
+  rollbacks: number;
+  failed: string | null;
+  cut: { kind: string; why: string; waiting: string[] } | null;
+}
+
+export interface VersionStatus {
+  name: string;
+  sequence: number;
+  hash: string;
+}
+
+export interface BoardStatus {
+  board: string;
+  boot: number;
+  firmware: string;
+  plan: VersionStatus | null;
+  upgrade: VersionStatus | null;
+  epoch: number;
+  guarded: boolean;
+  started: boolean;
+  /** the guard could not be kept: why */
+  lost: string;
+  uptimeMs: number;
+  processes: ProcessStatus[];
+  devices: { name: string; inputs: number; done: number; dropped: number; held: boolean }[];
+  bus: { sent: number; received: number; resent: number; bad: number };
+  link: { frames: number; bad: number };
+  quarantined: string[];
+  /** boards that it has not heard of lately */
+  stalled: string[];
+}
+
+export interface SystemStatus {
+  boards: BoardStatus[];
+  /** boards that did not answer, and why */
+  silent: { board: string; failure: Failure }[];
+}
+
+export async function boardStatus(lab: Lab, board: string): Promise<BoardStatus> {
+  const reply: Reply = await lab.request(board, 'status');
+  return reply as unknown as BoardStatus;
+}
+
+/** Asks every board of the lab; a silent one does not keep the others from being shown. */
+export async function systemStatus(lab: Lab): Promise<SystemStatus> {
+  const out: SystemStatus = { boards: [], silent: [] };
+  for (const { name } of lab.boards()) {
+    try {
+      out.boards.push(await boardStatus(lab, name));
+    } catch (failure) {
+      out.silent.push({ board: name, failure: failure as Failure });
+    }
+  }
+  return out;
+}
+
+export function processesOf(status: SystemStatus): ProcessStatus[] {
+  return status.boards.flatMap((board) => board.processes);
+}
