@@ -26,8 +26,6 @@ import { dropStaged, takeStaged } from './stage.ts';
 import type { Runtime, TraceRecord } from './state.ts';
 import { statusOf } from './status.ts';
 
-/** A trace line longer than one frame goes in several, its number marked with this in all but the last. */
-export const LINE_CONTINUES = 0x80000000 | 0;
 const LINE_PART = PAYLOAD_MAX - 4;
 
 type Reply = { [key: string]: unknown };
@@ -310,6 +308,10 @@ function hearFrame(agent: Agent, frame: Frame): void {
     agent.lastSequence = frame.sequence;
     agent.lastRequest = mark;
     agent.lastReply = encode(reply);
+    if (agent.lastReply.length > PAYLOAD_MAX) {
+      const long = agent.lastReply.length + ' bytes of reply; a frame holds ' + PAYLOAD_MAX;
+      agent.lastReply = encode(refusal('E_LONG', long, 'fewer processes on one board'));
+    }
   }
   agent.hal.serial(encodeFrame(KIND_REPLY, frame.stream, frame.sequence, agent.lastReply as Uint8Array, agent.crc));
 }

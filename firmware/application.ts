@@ -110,7 +110,7 @@ export function createApplication(module: Module, plan: () => Plan, number: numb
       if (!current) return;
       const route = sendsOf(component(), plan(), name);
       const type = plan().types[route[0]];
-      const bytes = pack(type.fields, data as never);
+      const bytes = pack(type.fields, data, name);
       for (let i = 0; i < route[1].length; i++) {
         if (!withinRate(current.state, route[0], route[1][i], type.perSecond, current.time)) {
           throw new Error('flood: ' + name + ' above ' + type.perSecond + ' per second');
@@ -124,7 +124,7 @@ export function createApplication(module: Module, plan: () => Plan, number: numb
       if (device < 0 || component().drives.indexOf(device) < 0) {
         throw new Error(component().name + ' may not drive ' + name);
       }
-      current.out.push({ device: device, data: pack(plan().devices[device].out as never, data as never) });
+      current.out.push({ device: device, data: pack(plan().devices[device].out as never, data, name) });
     },
     after: function (timer, ms) {
       if (!module.timers || !module.timers[timer]) throw new Error('no timer named ' + timer);
@@ -193,7 +193,7 @@ export function createApplication(module: Module, plan: () => Plan, number: numb
       call(function () {
         other = fn((state as AppState).user, unpack(to.fields, data as Uint8Array));
       });
-      return other === null || other === undefined ? null : pack(to.fields, other as never);
+      return other === null || other === undefined ? null : pack(to.fields, other, to.name);
     },
     migrate: function (old, pending): Migrated {
       return migrateWith(module, plan(), component(), old as AppState | null, pending, call);
@@ -248,7 +248,7 @@ function migrateWith(module: Module, plan: Plan, component: ComponentPlan, old: 
       type: type,
       T: [],
       V: [],
-      data: pack(plan.types[type].fields, after[i].data as never),
+      data: pack(plan.types[type].fields, after[i].data, after[i].type),
     });
   }
   const timers: [string, number][] = [];

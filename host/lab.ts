@@ -54,6 +54,8 @@ export interface Image {
   bytes: Uint8Array;
   /** hash of the plan, 16 hex digits */
   hash: string;
+  /** take it although this board has reverted it before */
+  again?: boolean;
 }
 
 /**
