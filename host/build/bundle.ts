@@ -1,0 +1,154 @@
+// Builds what runs on boards: the firmware as one ES5 script, and each component as an ES5 text of its own, so that two
+// versions of it live side by side in one engine. esbuild bundles and refuses what no board knows; swc lowers to ES5.
+
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { transform } from '@swc/core';
+import { type ExportNamedDeclaration, type Identifier, parse } from 'acorn';
+import { type BuildFailure, build } from 'esbuild';
+import { EXIT, Failure } from '../failure.ts';
+import { root as packageRoot } from './root.ts';
+
+export interface Built {
+  /** ES5 */
+  text: string;
+  /** SHA-256 of the text, hex */
+  hash: string;
+  /** CRC-32 of the text */
+  crc: number;
+}
+
+/** What esbuild would lower silently, or cannot: no board language. */
+const REFUSED = {
+  arrow: true,
+  'async-await': false,
+  'async-generator': false,
+  bigint: false,
+  class: false,
+  'default-argument': false,
+  destructuring: false,
+  'exponent-operator': false,
+  'for-await': false,
+  generator: false,
+  'import-meta': false,
+  'new-target': false,
+  'nullish-coalescing': false,
+  'object-rest-spread': false,
+  'optional-chain': false,
+  'rest-argument': false,
+} as const;
+
+/** Which lowering of swc is wanted: `typeof` and function names are as they should be already. */
+const TARGET = { targets: { ie: '9' }, exclude: ['transform-typeof-symbol', 'transform-function-name'] };
+
+function built(text: string): Built {
+  return { text, hash: createHash('sha256').update(text).digest('hex'), crc: crc32(text) };
+}
+
+/** ES2015 to ES5, small; functions and variables stay where they are, for Espruino hoists neither. */
+async function lower(source: string, file: string): Promise<string> {
+  const { code } = await transform(source, {
+    configFile: false,
+    swcrc: false,
+    isModule: false,
+    minify: true,
+    env: TARGET,
+    jsc: {
+      parser: { syntax: 'ecmascript' },
+      minify: {
+        compress: { hoist_funs: false, hoist_vars: false, passes: 2, evaluate: true, inline: 1, typeofs: false },
+        mangle: { toplevel: false },
+        ecma: 5,
+      },
+    },
+  });
+  try {
+    parse(code, { ecmaVersion: 5, sourceType: 'script' });
+  } catch (error) {
+    const cause = `${file}: what was built is not ES5: ${(error as Error).message}`;
+    throw new Failure('E_BUILD', EXIT.refused, cause, 'the language gate names the construct: npx understudy build');
+  }
+  return code.trim();
+}
+
+function failureOf(error: unknown, file: string): Failure {
+  const first = (error as BuildFailure).errors?.[0];
+  if (!first) return new Failure('E_BUILD', EXIT.refused, `${file}: ${(error as Error).message}`, '');
+  const at = first.location;
+  const place = at ? `${at.file}:${at.line}:${at.column + 1}` : file;
+  return new Failure('E_BUILD', EXIT.refused, `${place}: ${first.text}`, 'mend the source and build again');
+}
+
+/** One ES module, as esbuild makes it of a file and all that it imports. */
+async function bundled(entry: { file: string } | { source: string; folder: string }): Promise<string> {
+  const file = 'file' in entry ? entry.file : entry.folder;
+  try {
+    const result = await build({
+      ...('file' in entry
+        ? { entryPoints: [resolve(entry.file)], absWorkingDir: dirname(resolve(entry.file)) }
+        : { stdin: { contents: entry.source, resolveDir: entry.folder, loader: 'ts' }, absWorkingDir: entry.folder }),
+      bundle: true,
+      format: 'esm',
+      target: 'es2015',
+      supported: REFUSED,
+      charset: 'ascii',
+      legalComments: 'none',
+      write: false,
+      logLevel: 'silent',
+    });
+    return result.outputFiles[0]?.text ?? '';
+  } catch (error) {
+    throw failureOf(error, file);
+  }
+}
+
+/** The module without its export statement, and what that said: [exported, local]. */
+function exportsOf(module: string): { body: string; names: [string, string][] } {
+  const tree = parse(module, { ecmaVersion: 2015, sourceType: 'module' });
+  const names: [string, string][] = [];
+  let body = module;
+  for (const node of [...tree.body].reverse()) {
+    if (node.type !== 'ExportNamedDeclaration') continue;
+    for (const specifier of (node as ExportNamedDeclaration).specifiers) {
+      names.push([(specifier.exported as Identifier).name, (specifier.local as Identifier).name]);
+    }
+    body = body.slice(0, node.start) + body.slice(node.end);
+  }
+  return { body, names: names.sort((a, b) => (a[0] < b[0] ? -1 : 1)) };
+}
+
+/**
+ * A component's module, in TypeScript or JavaScript with named exports, as an ES5 text that evaluates to an object of
+ * them. Same source, same bytes, wherever the file is. Throws Failure E_BUILD with file, line and reason.
+ */
+export async function componentText(file: string): Promise<Built & { exports: string[] }> {
+  if (!existsSync(file)) {
+    throw new Failure('E_BUILD', EXIT.usage, `there is no module ${file}`, 'check `module` in the description');
+  }
+  const { body, names } = exportsOf(await bundled({ file }));
+  const object = names.map(([exported, local]) => `${exported}: ${local}`).join(', ');
+  // an expression whose value nobody takes would be optimised away
+  const code = await lower(`_ = (function () {\n${body}\nreturn { ${object} };\n})();`, basename(file));
+  const text = `(${code.replace(/^_=/, '').replace(/;$/, '')})`;
+  return { ...built(text), exports: names.map(([exported]) => exported) };
+}
+
+let board: Promise<Built> | null = null;
+
+/** The firmware as one ES5 script that defines the global `understudy` with its export `boot`. */
+export function boardBundle(): Promise<Built> {
+  board ??= makeBoardBundle();
+  return board;
+}
+
+async function makeBoardBundle(): Promise<Built> {
+  const root = packageRoot();
+  if (!existsSync(join(root, 'firmware', 'main.ts'))) {
+    return built(readFileSync(join(root, 'dist', 'board.js'), 'utf8'));
+  }
+  const source = `import { boot } from './main.ts';\nunderstudy = { boot: boot };\n`;
+  const module = await bundled({ source, folder: join(root, 'firmware') });
+  return built(await lower(`var understudy;\n(function () {\n${module}\n})();`, 'firmware/main.ts'));
+}
