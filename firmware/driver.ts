@@ -1,20 +1,27 @@
-// What the driver of a device remembers (PROTOCOL 7): for each component the highest `e` it has done. It drops every
-// output that is not above it, whoever sends it: low, shadow, or an active process after a rollback.
+// The counting of a device's driver (PROTOCOL 7): it puts out each number once, whichever version sends it.
 
 export interface Driver {
-  /** by component: highest `e` done; missing: none */
+  /** by component: highest `e` done */
   done: number[];
+  /** epoch that the last recovery began, by the first survivor of this board that decided it; 0: none */
+  recovered: number;
 }
 
 export function createDriver(): Driver {
-  return { done: [] };
+  return { done: [], recovered: 0 };
+}
+
+/** A survivor of this board has decided a recovery, which begins `epoch`: low processes of before are not heard. */
+export function closeToLow(driver: Driver, epoch: number): void {
+  if (epoch > driver.recovered) driver.recovered = epoch;
 }
 
 /**
- * True where the output numbered `e` of a component is to be done now, and counts it as done. Outputs of a device
- * declared `latest` are set-points and not numbered: the newest is always done.
+ * May the output of number `e` be done now? True: it counts as done. Outputs of a `latest` device have no number.
+ * `lowEpoch` is the epoch of the low process it comes from; left out for all other processes.
  */
-export function admit(driver: Driver, component: number, e: number, latest: boolean): boolean {
+export function admit(driver: Driver, component: number, e: number, latest: boolean, lowEpoch?: number): boolean {
+  if (lowEpoch !== undefined && lowEpoch < driver.recovered) return false;
   if (latest) return true;
   while (driver.done.length <= component) driver.done.push(0);
   if (e <= driver.done[component]) return false;
@@ -22,7 +29,7 @@ export function admit(driver: Driver, component: number, e: number, latest: bool
   return true;
 }
 
-/** The component's process begins anew after a restart of its board: its outputs are numbered from 1 again. */
-export function renewDriver(driver: Driver, component: number): void {
-  if (component < driver.done.length) driver.done[component] = 0;
+/** Highest `e` of a component that this driver has done: what a heartbeat reports (PROTOCOL 4.4). */
+export function doneBy(driver: Driver, component: number): number {
+  return component < driver.done.length ? driver.done[component] : 0;
 }

@@ -17,9 +17,9 @@ import {
 import { armedTimer, misbehaves, receive } from './deliver.ts';
 import { learn } from './journal.ts';
 import { HELD_MAX } from './limits.ts';
-import { createPaper, stepPaper } from './paper.ts';
+import { createPaper, gatePaper, stepPaper } from './paper.ts';
 import type { CutState, Process, Setup } from './process.ts';
-import { blank, createCorrected, isSurvivor, lowOf, renumber, send } from './process.ts';
+import { blank, createCorrected, isSurvivor, lowOf, makeRoom, renumber, send } from './process.ts';
 import { hearHandover, resume, settleSeat, stop } from './resume.ts';
 import type { Application, Effect, Event, Message, Pid } from './types.ts';
 import { sum } from './vector.ts';
@@ -38,6 +38,7 @@ export function create(setup: Setup, app: Application): Process {
  * `repeat` again, or `refuse` it: neither accepted nor acknowledged.
  */
 export function gate(self: Process, from: Pid, message: Message): 'take' | 'wait' | 'repeat' | 'refuse' {
+  if (self.rules === 'paper') return gatePaper(self as never, from, message);
   const frozen = self.cut !== null || self.role === 'seat';
   if (message.kind === 'input') {
     const got = self.gotI[message.device as number];
@@ -88,8 +89,10 @@ function hearWord(self: Process, event: Event, effects: Effect[]): void {
     effects.push({ kind: 'refused', word: event.word, why: why });
   };
   if (event.word === 'stage') {
-    if (!self.guarded && !self.cut) self.staged = event.operation || null;
-    else refuse('a guarded operation or a cut is under way');
+    if (!self.guarded && !self.cut) {
+      self.staged = event.operation || null;
+      if (self.staged) makeRoom(self, self.staged.cluster);
+    } else refuse('a guarded operation or a cut is under way');
   } else if (event.word === 'start') {
     if (self.guarded || self.cut) refuse('a guarded operation or a cut is under way');
     else if (!self.staged || self.staged.id !== event.op) refuse('this upgrade is not staged');
@@ -101,13 +104,18 @@ function hearWord(self: Process, event: Event, effects: Effect[]): void {
     else freeze(self, 'commit', self.op.id, 'operator', effects);
   } else {
     if (self.guarded && !self.cut) self.failed = 'aborted by the operator';
-    else if (self.cut && !self.cut.reported) turn(self.cut, self.guarded ? 'recovery' : 'cancel', 'aborted by the operator');
+    else if (self.cut && !self.cut.reported)
+      turn(self.cut, self.guarded ? 'recovery' : 'cancel', 'aborted by the operator');
     else refuse('nothing to abort');
   }
 }
 
 /** A board came back without its log: its processes begin anew, their channels at 1 (PROTOCOL 6). */
 function hearReborn(self: Process, event: Event, effects: Effect[]): void {
+  if (event.device !== undefined) {
+    self.gotI[event.device] = -1;
+    return;
+  }
   const pid = event.pid as Pid;
   if (self.guarded && self.op && self.op.lows.indexOf(pid) >= 0) {
     hearAbsence(self, pid, event.why || 'its board restarted', effects);
@@ -161,6 +169,11 @@ function settle(self: Process, t: number, effects: Effect[], app: Application): 
   }
 }
 
+/** A survivor on the same board has decided a recovery: a low process stops at once (PROTOCOL 5.4). */
+export function stopLow(self: Process, effects: Effect[]): void {
+  if (self.role === 'low') stop(self, effects);
+}
+
 function hear(self: Process, event: Event, effects: Effect[], app: Application): void {
   const kind = event.kind;
   if (kind === 'app' || kind === 'input') {
@@ -188,6 +201,7 @@ function hear(self: Process, event: Event, effects: Effect[], app: Application):
   else if (kind === 'migrated') hearMigrated(self, event);
   else if (kind === 'absent') hearAbsence(self, event.pid as Pid, event.why || 'silent', effects);
   else if (kind === 'reborn') hearReborn(self, event, effects);
+  else if (kind === 'stop') stopLow(self, effects);
   else if (kind === 'fail') misbehaves(self, event.why || 'failed', effects);
   else if (kind === 'word') hearWord(self, event, effects);
 }
@@ -216,11 +230,6 @@ export function step(self: Process, event: Event, effects: Effect[], app: Applic
   if (self.role === 'stopped') return;
   hear(self, event, effects, app);
   settle(self, event.t, effects, app);
-}
-
-/** A survivor on the same board has decided a recovery: a low process stops at once (PROTOCOL 5.4). */
-export function stopLow(self: Process, effects: Effect[]): void {
-  if (self.role === 'low') stop(self, effects);
 }
 
 /** True where a message to `component` would reach a low process of the cluster too. */

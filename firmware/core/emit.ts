@@ -80,7 +80,14 @@ function passed(self: Process, effects: Effect[]): void {
   }
 }
 
-function put(self: Process, device: number, data: Opaque, tested: boolean, compensated: boolean, effects: Effect[]): void {
+function put(
+  self: Process,
+  device: number,
+  data: Opaque,
+  tested: boolean,
+  compensated: boolean,
+  effects: Effect[],
+): void {
   const latest = self.latest[device];
   const e = latest ? 0 : ++self.state.e[device];
   self.emitted = true;
@@ -121,7 +128,7 @@ function output(self: Process, device: number, data: Opaque, effects: Effect[], 
   } else if (!self.failed) self.failed = 'acceptance test failed';
 }
 
-function arm(self: Process, name: string, at: number): void {
+function arm(self: Process, name: string, at: number, effects: Effect[]): void {
   const timers = self.state.timers;
   for (let i = 0; i < timers.length; i++) {
     if (timers[i].name === name) {
@@ -131,11 +138,12 @@ function arm(self: Process, name: string, at: number): void {
   }
   if (at < 0) return;
   timers.push({ name: name, at: at, T: self.state.T.slice() });
+  effects.push({ kind: 'armed', name: name });
 }
 
 /** Makes one emission of a handler happen. */
 export function emit(self: Process, emission: Emission, effects: Effect[], app: Application): void {
-  if (emission.timer !== undefined) arm(self, emission.timer, emission.at === undefined ? -1 : emission.at);
+  if (emission.timer !== undefined) arm(self, emission.timer, emission.at === undefined ? -1 : emission.at, effects);
   else if (emission.device !== undefined) output(self, emission.device, emission.data, effects, app);
   else if (emission.to !== undefined) sendApp(self, emission.to, emission.type || 0, emission.data, effects);
 }

@@ -232,3 +232,18 @@ export function renumber(self: Process, pid: Pid): void {
   const at = self.closed.indexOf(pid);
   if (at >= 0) self.closed.splice(at, 1);
 }
+
+/** The tables by component reach as far as the components that an upgrade may add. */
+export function makeRoom(self: Process, components: number[]): void {
+  const state = self.state;
+  for (let i = 0; i < components.length; i++) {
+    while (self.live.length <= components[i]) {
+      self.live.push(-1);
+      self.safeQ.push(0);
+      self.lead.push([0, 0]);
+      state.q.push(0);
+      state.r.push(0);
+      state.digest.push(0);
+    }
+  }
+}

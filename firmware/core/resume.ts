@@ -44,7 +44,15 @@ function deliverHeld(self: Process, effects: Effect[], app: Application): void {
   }
 }
 
-function replay(self: Process, event: Event, n: number, again: boolean, V: number[], effects: Effect[], app: Application): void {
+function replay(
+  self: Process,
+  event: Event,
+  n: number,
+  again: boolean,
+  V: number[],
+  effects: Effect[],
+  app: Application,
+): void {
   if (!covered(vectorOf(event), V) || isRepeat(self, event)) {
     effects.push({ kind: 'forget', event: n });
     return;

@@ -23,7 +23,8 @@ export type Role = 'active' | 'low' | 'shadow' | 'seat' | 'stopped';
  * the link's, is never rolled back, and names the message in a trace together with sender and receiver.
  */
 export interface Message {
-  kind: 'app' | 'passed' | 'freeze' | 'report' | 'handover' | 'migrated' | 'input';
+  /** `counter` is of the rule set `paper` only, and so are the fields `sn` and `dirty` */
+  kind: 'app' | 'passed' | 'freeze' | 'report' | 'handover' | 'migrated' | 'input' | 'counter';
   n: number;
   epoch: number;
   /** app, passed, report: the sender's validated vector */
@@ -57,6 +58,8 @@ export interface Message {
   device?: number;
   /** number of the device input, 1, 2, 3… for each device */
   i?: number;
+  sn?: number;
+  dirty?: boolean;
 }
 
 /**
@@ -72,7 +75,8 @@ export interface Event {
     | 'absent' //    pid, why: a low process is declared dead; at a start, a seat does not answer (PROTOCOL 5)
     | 'fail' //      why: the runtime speaks for its process (flood, hang, schema)
     | 'word' //      word, op: the operator's word
-    | 'reborn' //    pid: its board came back without its log (durability off)
+    | 'reborn' //    pid, or device: its board came back without its log (durability off)
+    | 'stop' //      a survivor on this board has decided a recovery: a low process stops (PROTOCOL 5.4)
     | 'tick'; //     time passed; only the commit policy looks at it
   t: number;
   seed: number;
@@ -97,6 +101,8 @@ export interface Event {
   device?: number;
   i?: number;
   name?: string;
+  sn?: number;
+  dirty?: boolean;
   pid?: Pid;
   word?: 'stage' | 'start' | 'commit' | 'abort';
   /** word `stage`: the operation that a start may name */
@@ -128,6 +134,7 @@ export interface Effect {
     | 'send' //        to, message
     | 'output' //      device, e, data, T (contaminated or not is T against V), compensated?, tested?
     | 'suppressed' //  a shadow's output went to its log: to or device, q or e
+    | 'armed' //       name: a timer was armed
     | 'deliver' //     the application got the event of number `event` (its own `n` in the trace)
     | 'checkpoint' //  before the delivery of this event (bytes)
     | 'journal' //     this event was journaled (bytes)
@@ -167,6 +174,7 @@ export interface Effect {
   epoch?: number;
   role?: Role;
   word?: string;
+  name?: string;
 }
 
 /** A guarded operation: known to every process from its start to its commit or recovery. */
@@ -253,10 +261,7 @@ export interface Application {
   accept(state: Opaque, device: number, data: Opaque): boolean;
   compensate(state: Opaque, device: number, data: Opaque): Opaque | null;
   /** New state and pending messages in the new format; `timers` as [name, ms from now], absent: the old ones go on. */
-  migrate(
-    old: Opaque,
-    pending: Event[],
-  ): Migrated;
+  migrate(old: Opaque, pending: Event[]): Migrated;
   /** A copy of plain data that later changes of the original do not reach; `bytes` is its size. */
   save(value: unknown): Opaque;
   load(saved: Opaque): unknown;

@@ -56,7 +56,16 @@ export type Fact =
     }
   | { kind: 'tested'; ok: boolean; compensated: boolean }
   | { kind: 'freeze' }
-  | { kind: 'decide'; cut: string; V: History; epoch: number; before: number; seat: boolean; H: History }
+  | {
+      kind: 'decide';
+      cut: string;
+      V: History;
+      agreed: boolean;
+      epoch: number;
+      before: number;
+      seat: boolean;
+      H: History;
+    }
   | { kind: 'rollback'; n: number; undone: number[] | null; H: History; from: number }
   | { kind: 'redone'; n: number }
   | { kind: 'recovered'; H: History; held: Entry[] }

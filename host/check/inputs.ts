@@ -65,6 +65,11 @@ export function inputs(lines: TraceLine[], tally: Tally = {}): Violation[] {
     if (!event || step.repeat) continue;
     if (step.n === 1) last.delete(step.pid);
     const devices = lastOf(last, step.pid);
+    if (event.kind === 'reborn' && event.device !== undefined) {
+      // the driver's board began anew, and its numbers with it
+      devices.delete(event.device);
+      for (const key of contents.keys()) if (key.startsWith(`${event.device} `)) contents.delete(key);
+    }
     if (event.kind === 'handover') takeOver(step, event, devices, given, say);
     if (event.kind === 'input' && event.device !== undefined && event.i !== undefined) {
       count(tally, 'device inputs');

@@ -24,7 +24,11 @@ function compare(from: CutRecord, to: CutRecord, checked: WeakMap<object, number
   const start = Math.min(checked.get(base.list) ?? 0, base.length, settled);
   for (let i = start; i < Math.max(total, settled); i++) {
     const x: Taken | undefined =
-      i < base.length ? base.list[i] : i < total ? { q: held[i - base.length]?.q ?? 0, entry: held[i - base.length] ?? null } : undefined;
+      i < base.length
+        ? base.list[i]
+        : i < total
+          ? { q: held[i - base.length]?.q ?? 0, entry: held[i - base.length] ?? null }
+          : undefined;
     const y = i < sent.length ? sent.list[i] : undefined;
     count(tally, 'messages accounted for at cuts');
     if (!x) return `message q=${y?.q} was sent, and is neither taken, held nor in flight`;

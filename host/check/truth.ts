@@ -21,18 +21,27 @@ export function truth(lines: TraceLine[], tally: Tally = {}): Violation[] {
       if (fact.kind === 'end' && (fact.role === 'active' || fact.role === 'shadow') && fact.journal === 0) {
         count(tally, 'states that count as clean');
         if (!within(fact.H, validated)) {
-          say(`counts as clean with an empty journal, but depends on ${show(fact.H)}; vouched for is ${show(validated)}`, fact.H, validated);
+          say(
+            `counts as clean with an empty journal, but depends on ${show(fact.H)}; vouched for is ${show(validated)}`,
+            fact.H,
+            validated,
+          );
         }
       } else if (fact.kind === 'send' && step.operation && !limit) {
         const { kind, T, V, k } = fact.message;
-        if (V && !within(V, validated)) say(`${kind} says ${show(V)} is validated; vouched for is ${show(validated)}`, V, validated);
+        if (V && !within(V, validated))
+          say(`${kind} says ${show(V)} is validated; vouched for is ${show(validated)}`, V, validated);
         if (kind !== 'app' || !T) continue;
         count(tally, 'messages compared with their vectors');
         if (!within(fact.H, join(T, validated))) {
           say(`message says it depends on ${show(T)}, but it depends on ${show(fact.H)}`, fact.H, join(T, validated));
         }
         if (V && within(T, V) && !within(fact.H, validated)) {
-          say(`message counts as clean, but depends on ${show(fact.H)}; vouched for is ${show(validated)}`, fact.H, validated);
+          say(
+            `message counts as clean, but depends on ${show(fact.H)}; vouched for is ${show(validated)}`,
+            fact.H,
+            validated,
+          );
         }
         if ((k ?? 0) !== fact.k) say(`boundary index ${k ?? 0}, counted ${fact.k}`, [], []);
       } else if (fact.kind === 'decide' && fact.cut === 'recovery' && step.operation) {

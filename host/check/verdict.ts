@@ -27,7 +27,7 @@ export function verdict(lines: TraceLine[], tally: Tally = {}): Violation[] {
       }
       if (known.cut !== fact.cut) {
         say(`epoch ${fact.epoch}: decides ${fact.cut}, but ${known.process} decided ${known.cut}`);
-      } else if (!within(known.V, fact.V) || !within(fact.V, known.V)) {
+      } else if (fact.agreed && (!within(known.V, fact.V) || !within(fact.V, known.V))) {
         say(`epoch ${fact.epoch}: V* is ${show(fact.V)}, but ${known.process} has ${show(known.V)}`);
       }
     }
