@@ -33,3 +33,8 @@ export function admit(driver: Driver, component: number, e: number, latest: bool
 export function doneBy(driver: Driver, component: number): number {
   return component < driver.done.length ? driver.done[component] : 0;
 }
+
+/** The component's process begins anew after a restart of its board: its outputs are numbered from 1 again. */
+export function renewDriver(driver: Driver, component: number): void {
+  if (component < driver.done.length) driver.done[component] = 0;
+}
