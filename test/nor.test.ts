@@ -25,7 +25,11 @@ describe('NOR flash', () => {
     const again = openNor({ ...GEOMETRY, file });
     expect([...again.read(8, 4)]).toEqual([1, 2, 3, 4]);
     again.erase(0);
-    expect(readFileSync(file).subarray(0, 256).every((byte) => byte === 0xff)).toBe(true);
+    expect(
+      readFileSync(file)
+        .subarray(0, 256)
+        .every((byte) => byte === 0xff),
+    ).toBe(true);
     nor.close();
     again.close();
   });

@@ -1,0 +1,41 @@
+// The daemon as a program: started by client.ts through Perl (pty.ts), with its configuration as one JSON argument.
+// One line of JSON on stdout tells how it went, {ready: true} or {error: …}; nothing after that.
+
+import { writeSync } from 'node:fs';
+import type { TestbedConfig } from './config.ts';
+import { Daemon } from './daemon.ts';
+import { toWire } from './message.ts';
+import { inheritedPtys } from './pty.ts';
+import { boardProgram } from './program.ts';
+
+function tell(line: object): void {
+  try {
+    writeSync(1, `${JSON.stringify(line)}\n`);
+  } catch {
+    // whoever started us did not wait
+  }
+}
+
+async function main(): Promise<void> {
+  const ptys = inheritedPtys();
+  const config = JSON.parse(process.argv[2] ?? '{}') as TestbedConfig;
+  const program = await boardProgram(config.stateDir);
+  const daemon = new Daemon({ config, ptys, program, version: process.env.UNDERSTUDY_VERSION ?? '' });
+  const end = (): void => void daemon.down();
+  process.on('SIGTERM', end);
+  process.on('SIGINT', end);
+  process.on('SIGHUP', () => undefined);
+  process.on('uncaughtException', (error) => {
+    daemon.log(`bug: ${error.stack ?? error.message}`);
+    process.exitCode = 70;
+    void daemon.down();
+  });
+  daemon.onDown = () => setTimeout(() => process.exit(), 20);
+  await daemon.up();
+  tell({ ready: true, pid: process.pid });
+}
+
+main().catch((error: unknown) => {
+  tell({ error: toWire(error) });
+  process.exit(70);
+});
