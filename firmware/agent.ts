@@ -60,6 +60,8 @@ export interface Agent {
   lineNumber: number;
   /** restart once the reply is out */
   restarting: boolean;
+  /** why the board runs no system; '' while it runs one */
+  problem: string;
 }
 
 export function createAgent(hal: Hal, crc: Agent['crc'], version: string, records: Records): Agent {
@@ -80,6 +82,7 @@ export function createAgent(hal: Hal, crc: Agent['crc'], version: string, record
     lines: [],
     lineNumber: 0,
     restarting: false,
+    problem: '',
   };
 }
 
@@ -130,11 +133,28 @@ function hello(agent: Agent): Reply {
     firmware: agent.version,
     plan: versionOf(rt ? rt.active : null),
     staged: versionOf(rt ? rt.staged : null),
+    problem: agent.problem,
     epoch: agent.records.value.epoch,
     memoryBytes: agent.hal.memoryBytes,
     flash: { sectorBytes: flash.sectorBytes, sectors: flash.sectors, programBytes: flash.programBytes },
     slotBytes: slotBytes(flash),
   };
+}
+
+/**
+ * What stands in the other slot is not touched while a cut or a guarded operation may need it; where the guard is lost,
+ * a fresh system is what helps (PROTOCOL 6).
+ */
+function occupied(rt: Runtime | null, slot: string): Reply | null {
+  if (!rt || (rt.lost !== '' && slot === 'active')) return null;
+  if (rt.guarded) {
+    return refusal('E_GUARDED', 'a guarded operation is under way', 'wait for its end, or: understudy abort');
+  }
+  for (let i = 0; i < rt.locals.length; i++) {
+    const self = rt.locals[i].self;
+    if (self.cut && self.role !== 'seat') return refusal('E_GUARDED', 'a cut is under way', 'wait for its end');
+  }
+  return null;
 }
 
 function put(agent: Agent, request: Reply): Reply {
@@ -144,9 +164,8 @@ function put(agent: Agent, request: Reply): Reply {
   const value = agent.records.value;
   const flash = agent.hal.flash;
   if (slot !== 'active' && slot !== 'staged') return refusal('E_REQUEST', 'no slot named ' + slot, '');
-  if (rt && rt.guarded) {
-    return refusal('E_GUARDED', 'a guarded operation is under way', 'wait for its end, or: understudy abort');
-  }
+  const busy = occupied(rt, slot);
+  if (busy) return busy;
   if (slot === 'staged' && !rt) {
     return refusal('E_EMPTY', 'the board runs no system that could be upgraded', 'understudy flash');
   }
@@ -221,6 +240,8 @@ function done(agent: Agent, request: Reply): Reply {
     return refusal('E_BOARD', 'the system has no board named ' + agent.hal.board, 'check the testbed file');
   }
   const value = agent.records.value;
+  const busy = occupied(agent.rt, transfer.slot);
+  if (busy) return busy;
   if (transfer.slot === 'active') {
     sealSlot(flash, transfer.index, transfer.bytes, transfer.crc, agent.crc);
     value.active = transfer.index;
@@ -264,13 +285,16 @@ function answer(agent: Agent, request: Reply): Reply {
     status.firmware = agent.version;
     status.plan = versionOf(rt ? rt.active : null);
     status.upgrade = versionOf(rt ? rt.staged : null);
+    status.problem = agent.problem;
     status.quarantined = agent.records.value.quarantined;
     status.link = { frames: agent.parser.frames, bad: agent.parser.bad };
     return status;
   }
   if (!rt) return refusal('E_EMPTY', 'the board runs no system', 'understudy flash');
   if (verb === 'drop') {
-    if (rt.guarded) return refusal('E_GUARDED', 'a guarded operation is under way', 'understudy abort');
+    const busy = occupied(rt, 'staged');
+    if (busy) return busy;
+    agent.transfer = null;
     dropStaged(rt);
     return {};
   }

@@ -129,7 +129,8 @@ export function createApplication(module: Module, plan: () => Plan, number: numb
     after: function (timer, ms) {
       if (!module.timers || !module.timers[timer]) throw new Error('no timer named ' + timer);
       if (!(ms >= 0)) throw new Error('timer ' + timer + ': ' + ms + ' is no time in ms');
-      if (current) current.out.push({ timer: timer, at: current.time + ms });
+      // at least a millisecond: a timer that arms itself anew must let time pass
+      if (current) current.out.push({ timer: timer, at: current.time + (ms < 1 ? 1 : ms) });
     },
     cancel: function (timer) {
       if (current) current.out.push({ timer: timer, at: -1 });

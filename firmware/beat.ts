@@ -1,7 +1,7 @@
 // Heartbeats: each board tells the others, several times a second, that it lives, what it runs, and what its
 // processes know (PROTOCOL 1, 4.4, 4.5). They become events only where they tell something new.
 
-import { repeatDue, transmit } from './channel.ts';
+import { clear, dropOld, renew, repeatDue, transmit } from './channel.ts';
 import { heartbeat, isSurvivor } from './core/core.ts';
 import type { Pid } from './core/types.ts';
 import { covered, sum } from './core/vector.ts';
@@ -13,8 +13,8 @@ import type { Local, Runtime } from './state.ts';
 import { boardOf, localOf, note } from './state.ts';
 import { encodePacket, PACKET_BEAT } from './wire.ts';
 
-/** [pid, role, V, acked, done, sent] */
-type Entry = [Pid, string, number[], [number, number][], [number, number][], [number, number, number][]];
+/** [pid, role, epoch, V, acked, done, sent] */
+type Entry = [Pid, string, number, number[], [number, number][], [number, number][], [number, number, number][]];
 
 function entryOf(rt: Runtime, local: Local): Entry {
   const acked: number[] = [];
@@ -33,35 +33,38 @@ function entryOf(rt: Runtime, local: Local): Entry {
     }
   }
   const beat = heartbeat(local.self, acked, done);
-  return [local.pid, local.self.role, beat.V || [], beat.acked || [], beat.done || [], beat.sent || []];
+  const self = local.self;
+  return [local.pid, self.role, self.epoch, beat.V || [], beat.acked || [], beat.done || [], beat.sent || []];
 }
 
 /** True where a shadow learns something of its low process. */
 function news(local: Local, entry: Entry): boolean {
   const self = local.self;
   if (self.role !== 'shadow' || entry[1] !== 'low' || entry[0] >> 1 !== self.component) return false;
-  for (let i = 0; i < entry[3].length; i++) if (entry[3][i][1] > self.safeQ[entry[3][i][0]]) return true;
-  for (let i = 0; i < entry[4].length; i++) if (entry[4][i][1] > self.safeE[entry[4][i][0]]) return true;
-  for (let i = 0; i < entry[5].length; i++) if (entry[5][i][1] > self.lead[entry[5][i][0]][0]) return true;
+  for (let i = 0; i < entry[4].length; i++) if (entry[4][i][1] > self.safeQ[entry[4][i][0]]) return true;
+  for (let i = 0; i < entry[5].length; i++) if (entry[5][i][1] > self.safeE[entry[5][i][0]]) return true;
+  for (let i = 0; i < entry[6].length; i++) if (entry[6][i][1] > self.lead[entry[6][i][0]][0]) return true;
   return false;
 }
 
-function tell(rt: Runtime, entry: Entry, epoch: number): void {
+/** What a process tells with the beat of its board, to the processes here. */
+function tell(rt: Runtime, entry: Entry): void {
+  if (entry[1] === 'low') rt.lowAt[entry[0]] = rt.hal.now();
   for (let i = 0; i < rt.locals.length; i++) {
     const local = rt.locals[i];
     const self = local.self;
-    if (!self.guarded || self.epoch !== epoch || local.pid === entry[0]) continue;
-    if (covered(entry[2], self.V) && !news(local, entry)) continue;
+    if (!self.guarded || self.epoch !== entry[2] || local.pid === entry[0]) continue;
+    if (covered(entry[3], self.V) && !news(local, entry)) continue;
     deliver(rt, local, {
       kind: 'heartbeat',
       t: 0,
       seed: 0,
       from: entry[0],
-      epoch: epoch,
-      V: entry[2],
-      acked: entry[3],
-      done: entry[4],
-      sent: entry[5],
+      epoch: entry[2],
+      V: entry[3],
+      acked: entry[4],
+      done: entry[5],
+      sent: entry[6],
     });
   }
 }
@@ -71,11 +74,8 @@ function sendBeat(rt: Runtime): void {
   for (let i = 0; i < rt.locals.length; i++) entries.push(entryOf(rt, rt.locals[i]));
   const op = rt.guarded && rt.staged ? rt.staged.hash : '';
   rt.bus.sent++;
-  rt.hal.bus(encodePacket([PACKET_BEAT, rt.board, rt.boot, rt.epoch, rt.active.hash, op, entries]));
-  for (let i = 0; i < entries.length; i++) {
-    const local = localOf(rt, entries[i][0]);
-    if (local) tell(rt, entries[i], local.self.epoch);
-  }
+  rt.hal.bus(encodePacket([PACKET_BEAT, rt.board, rt.boot, rt.epoch, rt.active.hash, op, entries], rt.crc));
+  for (let i = 0; i < entries.length; i++) tell(rt, entries[i]);
 }
 
 /** A board came back without what it knew: its processes' channels begin again at 1 (PROTOCOL 6). */
@@ -94,11 +94,13 @@ function reborn(rt: Runtime, board: number): void {
   for (let i = 0; i < rt.outgoing.length; i++) {
     const outgoing = rt.outgoing[i];
     if (gone.indexOf(outgoing.to) < 0) continue;
-    outgoing.queue = [];
-    outgoing.flying = 0;
-    outgoing.ackedQ = 0;
+    renew(outgoing);
   }
-  for (let i = rt.stash.length - 1; i >= 0; i--) if (gone.indexOf(rt.stash[i].from) >= 0) rt.stash.splice(i, 1);
+  const devices = rt.active.plan.devices;
+  for (let i = rt.stash.length - 1; i >= 0; i--) {
+    const d = rt.stash[i].message.device;
+    if (d === undefined ? gone.indexOf(rt.stash[i].from) >= 0 : devices[d].board === board) rt.stash.splice(i, 1);
+  }
   if (rt.guarded && survivors) {
     rt.lost = 'board ' + rt.active.plan.boards[board] + ' restarted under guard and lost the state of its processes';
     note(rt, { kind: 'lost', why: rt.lost });
@@ -107,7 +109,6 @@ function reborn(rt: Runtime, board: number): void {
   for (let i = 0; i < gone.length; i++) {
     tellAll(rt, { kind: 'reborn', t: 0, seed: 0, pid: gone[i], why: why }, false);
   }
-  const devices = rt.active.plan.devices;
   for (let d = 0; d < devices.length; d++) {
     if (devices[d].board === board) tellAll(rt, { kind: 'reborn', t: 0, seed: 0, device: d }, false);
   }
@@ -120,6 +121,16 @@ function follow(rt: Runtime, epoch: number, plan: string, op: string): void {
   else if (rt.staged && op === rt.staged.hash) followStart(rt);
   else if (rt.guarded) followRecovery(rt);
   enterEpoch(rt, epoch);
+}
+
+/** A board that restarted under guard must hold still as long as another one still believes in that guard (PROTOCOL 6). */
+function watchInterrupted(rt: Runtime): void {
+  if (rt.interrupted === '') return;
+  let believed = false;
+  for (let b = 0; b < rt.peers.length; b++) if (rt.peers[b].op === rt.interrupted) believed = true;
+  if (believed === (rt.lost !== '')) return;
+  rt.lost = believed ? 'this board restarted under guard and lost the state of its processes' : '';
+  if (believed) note(rt, { kind: 'lost', why: rt.lost });
 }
 
 export function hearBeat(rt: Runtime, packet: unknown[]): void {
@@ -137,6 +148,8 @@ export function hearBeat(rt: Runtime, packet: unknown[]): void {
   }
   peer.heardAt = rt.hal.now();
   peer.plan = plan;
+  peer.op = packet[5] as string;
+  watchInterrupted(rt);
   peer.epoch = packet[3] as number;
   peer.pids = [];
   for (let i = 0; i < entries.length; i++) peer.pids.push(entries[i][0]);
@@ -145,11 +158,13 @@ export function hearBeat(rt: Runtime, packet: unknown[]): void {
   for (let i = 0; i < rt.outgoing.length; i++) {
     const outgoing = rt.outgoing[i];
     if (boardOf(rt, outgoing.to) !== board) continue;
-    // its receiver is no more
-    if (peer.pids.indexOf(outgoing.to) < 0 && rt.live[outgoing.to >> 1] !== outgoing.to) outgoing.queue = [];
-    else transmit(rt, outgoing);
+    const at = peer.pids.indexOf(outgoing.to);
+    // its receiver is no more, or its sender is none and the receiver has gone on
+    if (at < 0 && rt.live[outgoing.to >> 1] !== outgoing.to) clear(outgoing);
+    else if (at >= 0 && outgoing.device < 0 && !localOf(rt, outgoing.from)) dropOld(outgoing, entries[at][2]);
+    transmit(rt, outgoing);
   }
-  for (let i = 0; i < entries.length; i++) tell(rt, entries[i], peer.epoch);
+  for (let i = 0; i < entries.length; i++) tell(rt, entries[i]);
 }
 
 /** PROTOCOL 5.2: a low process whose board is silent is declared dead by each survivor that notices. */
@@ -173,10 +188,11 @@ function watchSilence(rt: Runtime, now: number): void {
     const lows = self.guarded && self.op ? self.op.lows : [];
     for (let j = 0; j < lows.length; j++) {
       const board = boardOf(rt, lows[j]);
-      if (board < 0 || board === rt.board || self.closed.indexOf(lows[j]) >= 0) continue;
+      if (board < 0 || self.closed.indexOf(lows[j]) >= 0) continue;
       if (self.cut && self.cut.reported) continue;
-      if (now - Math.max(rt.peers[board].heardAt, rt.bootedAt) <= absentMs) continue;
-      const why = 'board ' + rt.active.plan.boards[board] + ' silent for more than ' + absentMs + ' ms';
+      if (now - Math.max(rt.lowAt[lows[j]] || 0, self.since, rt.bootedAt) <= absentMs) continue;
+      // the board is gone; or it lives, but what should be a low process there is none
+      const why = 'nothing heard of the new version on board ' + rt.active.plan.boards[board];
       deliver(rt, local, { kind: 'absent', t: 0, seed: 0, pid: lows[j], why: why });
     }
   }

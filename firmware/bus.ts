@@ -4,8 +4,8 @@ import { hearBeat } from './beat.ts';
 import { acknowledged, outgoingOf } from './channel.ts';
 import type { Pid } from './core/types.ts';
 import { ready } from './peer.ts';
-import { arrive } from './runtime.ts';
-import type { Runtime } from './state.ts';
+import { arrive, reportError } from './runtime.ts';
+import type { Local, Runtime } from './state.ts';
 import { boardOf, localOf } from './state.ts';
 import {
   decodePacket,
@@ -40,7 +40,16 @@ function hearInput(rt: Runtime, packet: unknown[]): void {
   if (!known(rt, rt.active.plan.devices[d].board, packet[3] as number)) return;
   const i = packet[5] as number;
   const data = packet[7] as Uint8Array;
+  // a process that has had no input of this device begins with the channel's first, not with whichever comes first
+  if ((localOf(rt, to) as Local).self.gotI[d] < 0 && i !== packet[8]) return;
   arrive(rt, -1, to, { kind: 'input', n: 0, epoch: packet[6] as number, device: d, i: i, data: data });
+}
+
+/** Boot of a device's home, as this board knows it. */
+function homeBoot(rt: Runtime, d: number): number {
+  if (d >= rt.active.plan.devices.length) return -1;
+  const home = rt.active.plan.devices[d].board;
+  return home === rt.board ? rt.boot : rt.peers[home].boot;
 }
 
 function hearAck(rt: Runtime, from: Pid, device: number, by: Pid, byBoot: unknown, number: number): void {
@@ -57,7 +66,7 @@ function hearAck(rt: Runtime, from: Pid, device: number, by: Pid, byBoot: unknow
 
 export function hearPacket(rt: Runtime, bytes: Uint8Array): void {
   rt.bus.received++;
-  const packet = decodePacket(bytes);
+  const packet = decodePacket(bytes, rt.crc);
   if (!packet) {
     rt.bus.bad++;
     return;
@@ -70,9 +79,11 @@ export function hearPacket(rt: Runtime, bytes: Uint8Array): void {
     else if (kind === PACKET_ACK) {
       if (packet[3] === rt.boot) hearAck(rt, packet[1] as Pid, -1, packet[2] as Pid, packet[4], packet[5] as number);
     } else if (kind === PACKET_INPUT_ACK) {
-      hearAck(rt, -1, packet[1] as number, packet[2] as Pid, packet[3], packet[4] as number);
+      const d = packet[1] as number;
+      if (packet[3] === homeBoot(rt, d)) hearAck(rt, -1, d, packet[2] as Pid, packet[4], packet[5] as number);
     } else rt.bus.bad++;
   } catch (error) {
     rt.bus.bad++;
+    reportError(rt, 'bus', error);
   }
 }

@@ -27,6 +27,7 @@ export function outgoingOf(rt: Runtime, from: Pid, device: number, to: Pid): Out
     due: 0,
     repeatMs: REPEAT_MS,
     ackedQ: 0,
+    base: 0,
   };
   rt.outgoing.push(made);
   return made;
@@ -42,9 +43,10 @@ function transmitOne(rt: Runtime, outgoing: Outgoing, message: Message, board: n
     const home = rt.active.plan.devices[outgoing.device].board;
     const homeBoot = home === rt.board ? rt.boot : rt.peers[home].boot;
     packet = [PACKET_INPUT, outgoing.device, outgoing.to, homeBoot, toBoot, message.i, message.epoch, message.data];
+    packet.push(outgoing.base);
   }
   rt.bus.sent++;
-  rt.hal.bus(encodePacket(packet));
+  rt.hal.bus(encodePacket(packet, rt.crc));
 }
 
 /** Puts on the bus what the window has room for. */
@@ -59,10 +61,40 @@ export function transmit(rt: Runtime, outgoing: Outgoing): void {
   }
 }
 
+/** Nothing of this channel is under way any more. */
+export function clear(outgoing: Outgoing): void {
+  outgoing.queue = [];
+  outgoing.flying = 0;
+  outgoing.repeatMs = REPEAT_MS;
+}
+
+/** The channel begins again: its receiver, or its sender, is another than before. */
+export function renew(outgoing: Outgoing): void {
+  clear(outgoing);
+  outgoing.ackedQ = 0;
+  outgoing.base = 0;
+}
+
+/**
+ * What a process sent before it stopped is still delivered, but a receiver that is in a later epoch never takes it
+ * (PROTOCOL 5.5).
+ */
+export function dropOld(outgoing: Outgoing, epoch: number): void {
+  const queue = outgoing.queue;
+  let gone = 0;
+  while (gone < queue.length && queue[gone].epoch < epoch) gone++;
+  if (gone === 0) return;
+  queue.splice(0, gone);
+  outgoing.flying = Math.max(0, outgoing.flying - gone);
+}
+
 /** Queues a message; inputs that a shadow forwards stand in the order of their numbers, each once. */
 export function enqueue(rt: Runtime, outgoing: Outgoing, message: Message): void {
-  const queue = outgoing.queue;
   const number = numberOf(outgoing, message);
+  // a channel that begins again at 1 (a seat that is asked a second time) has no use for what is left of its old life
+  if (outgoing.device < 0 && number === 1) renew(outgoing);
+  else if (outgoing.device >= 0 && outgoing.base === 0) outgoing.base = number;
+  const queue = outgoing.queue;
   let at = queue.length;
   while (at > 0 && numberOf(outgoing, queue[at - 1]) > number) at--;
   if (at > 0 && numberOf(outgoing, queue[at - 1]) === number) return;
@@ -121,8 +153,12 @@ export function sendAcks(rt: Runtime, taken: (of: number, by: Pid) => number): v
     if (of >= 0) {
       const board = boardOf(rt, of);
       if (board < 0 || board === rt.board) continue;
-      rt.hal.bus(encodePacket([PACKET_ACK, of, by, rt.peers[board].boot, rt.boot, number]));
-    } else rt.hal.bus(encodePacket([PACKET_INPUT_ACK, -1 - of, by, rt.boot, number]));
+      rt.hal.bus(encodePacket([PACKET_ACK, of, by, rt.peers[board].boot, rt.boot, number], rt.crc));
+    } else {
+      const home = rt.active.plan.devices[-1 - of].board;
+      const homeBoot = home === rt.board ? rt.boot : rt.peers[home].boot;
+      rt.hal.bus(encodePacket([PACKET_INPUT_ACK, -1 - of, by, homeBoot, rt.boot, number], rt.crc));
+    }
     rt.bus.sent++;
   }
   rt.acks = [];

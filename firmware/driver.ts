@@ -34,7 +34,7 @@ export function doneBy(driver: Driver, component: number): number {
   return component < driver.done.length ? driver.done[component] : 0;
 }
 
-/** The component's process begins anew after a restart of its board: its outputs are numbered from 1 again. */
+/** A component begins whose outputs are numbered from 1 again. After a restart of the board all of this is new. */
 export function renewDriver(driver: Driver, component: number): void {
   if (component < driver.done.length) driver.done[component] = 0;
 }

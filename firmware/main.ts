@@ -51,11 +51,13 @@ function createRuntime(hal: Hal, agent: Agent, image: Image): Runtime {
     stash: [],
     acks: [],
     peers: peers,
+    lowAt: [],
     devices: createDevices(plan, board),
     started: false,
     bootedAt: hal.now(),
     beatAt: hal.now(),
     lost: '',
+    interrupted: '',
     trace: null,
     bus: { sent: 0, received: 0, resent: 0, bad: 0 },
   };
@@ -85,6 +87,7 @@ function begin(hal: Hal, agent: Agent): void {
   saveRecord(records);
   agent.rt = null;
   agent.transfer = null;
+  agent.problem = typeof active === 'string' ? active : '';
   if (typeof active === 'string') return;
   const rt = createRuntime(hal, agent, active);
   agent.rt = rt;
@@ -101,6 +104,7 @@ function begin(hal: Hal, agent: Agent): void {
   for (let c = 0; c < rt.live.length; c++) {
     const entry = active.plan.components[c];
     if (!entry || entry.board !== rt.board) continue;
+    rt.interrupted = lost;
     try {
       addProcess(rt, rt.live[c], 'active', active.plan, active.modules);
     } catch (error) {
@@ -117,7 +121,13 @@ function begin(hal: Hal, agent: Agent): void {
 export function boot(hal: Hal): Board {
   const crc = hal.crc32 || crc32;
   const agent = createAgent(hal, crc, VERSION, openRecords(hal.flash, crc));
-  begin(hal, agent);
+  try {
+    begin(hal, agent);
+  } catch (error) {
+    // an image that is whole and yet of no use must leave a board that can be flashed
+    agent.rt = null;
+    agent.problem = 'its image cannot be run: ' + ((error && (error as Error).message) || error);
+  }
 
   /** What every call ends with; true: there is more to do at once. */
   const finish = function (): boolean {

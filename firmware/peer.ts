@@ -3,7 +3,7 @@
 import type { Peer, Runtime } from './state.ts';
 
 export function unknownPeer(): Peer {
-  return { boot: 0, heardAt: -1, plan: '', epoch: 0, pids: [] };
+  return { boot: 0, heardAt: -1, plan: '', op: '', epoch: 0, pids: [] };
 }
 
 /** Both boards run the same version, or one that this one is about to follow or has just left. */

@@ -51,7 +51,11 @@ function scan(records: Records, sector: number): void {
     const length = bytes[at] | (bytes[at + 1] << 8);
     const check = bytes[at + 2] | (bytes[at + 3] << 8);
     const end = at + HEADER_BYTES + length;
-    if (length === 0xffff && check === 0xffff) break;
+    if (length === 0xffff && check === 0xffff) {
+      // a program that power cut may have reached any of its cells: nothing goes where one is not blank
+      for (let i = at; i < bytes.length; i++) if (bytes[i] !== 0xff) at = bytes.length;
+      break;
+    }
     if ((length ^ 0xffff) !== check || end > bytes.length) {
       at = bytes.length;
       break;

@@ -3,7 +3,7 @@
 
 import { createApplication } from './application.ts';
 import type { Module } from './application.ts';
-import { acknowledge, acknowledged, enqueue, forget, full, numberOf, outgoingOf } from './channel.ts';
+import { acknowledge, acknowledged, clear, dropOld, enqueue, forget, full, numberOf, outgoingOf } from './channel.ts';
 import { contaminated, create, gate, isSurvivor, step } from './core/core.ts';
 import type { Process } from './core/core.ts';
 import type { Effect, Event, Message, Operation, Pid, Role } from './core/types.ts';
@@ -251,12 +251,16 @@ function moveLocal(rt: Runtime): number {
     const outgoing = list[i];
     if (outgoing.queue.length === 0 || boardOf(rt, outgoing.to) !== rt.board) continue;
     if (!localOf(rt, outgoing.to)) {
-      outgoing.queue = [];
+      clear(outgoing);
       continue;
     }
     while (outgoing.queue.length > 0 && steps < STEPS_MAX) {
       const message = outgoing.queue[0];
       const verdict = offer(rt, outgoing.from, outgoing.to, message);
+      if (verdict === 'refuse' && outgoing.device < 0 && !localOf(rt, outgoing.from)) {
+        dropOld(outgoing, (localOf(rt, outgoing.to) as Local).self.epoch);
+        break;
+      }
       if (verdict === 'wait' || verdict === 'refuse') break;
       steps++;
       acknowledged(rt, outgoing, numberOf(outgoing, message));

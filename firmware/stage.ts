@@ -1,10 +1,20 @@
 // A staged upgrade on a board: seats for the low processes that will run here, and the word to those that run now
 // (PROTOCOL 5.3). Nothing of it changes what the old version does.
 
+import { renewDriver } from './driver.ts';
 import type { Image } from './image.ts';
+import { unknownPeer } from './peer.ts';
 import { saveRecord } from './record.ts';
 import { addProcess, dropSeats, operationOf, tellAll } from './runtime.ts';
 import type { Runtime } from './state.ts';
+
+/** An added component counts its outputs from 1, whatever was done for one of its number in a reverted upgrade. */
+function renewDrivers(rt: Runtime, component: number): void {
+  for (let d = 0; d < rt.devices.length; d++) {
+    const state = rt.devices[d];
+    if (state) renewDriver(state.driver, component);
+  }
+}
 
 /** Takes the image; the reason where it cannot be taken, and then nothing has changed. */
 export function takeStaged(rt: Runtime, image: Image): string | null {
@@ -20,10 +30,12 @@ export function takeStaged(rt: Runtime, image: Image): string | null {
   rt.op = op;
   rt.other = image.plan;
   while (rt.live.length < image.plan.components.length) rt.live.push(-1);
+  while (rt.peers.length < image.plan.boards.length) rt.peers.push(unknownPeer());
   try {
     for (let i = 0; i < op.lows.length; i++) {
       const entry = image.plan.components[op.lows[i] >> 1];
       if (entry && entry.board === rt.board) addProcess(rt, op.lows[i], 'seat', image.plan, image.modules);
+      if (upgrade.added.indexOf(op.lows[i] >> 1) >= 0) renewDrivers(rt, op.lows[i] >> 1);
     }
   } catch (error) {
     dropSeats(rt);

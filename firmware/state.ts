@@ -41,6 +41,8 @@ export interface Outgoing {
   repeatMs: number;
   /** highest `q` acknowledged */
   ackedQ: number;
+  /** of a device: number of the first input on this channel; 0: none yet */
+  base: number;
 }
 
 /** What arrived and cannot be taken yet. */
@@ -55,6 +57,8 @@ export interface Peer {
   boot: number;
   heardAt: number;
   plan: string;
+  /** the upgrade under guard there, or '' */
+  op: string;
   epoch: number;
   /** processes there */
   pids: Pid[];
@@ -95,6 +99,8 @@ export interface Runtime {
   /** acknowledgements due, [of, by] or [-1 - device, by] */
   acks: [number, number][];
   peers: Peer[];
+  /** by process: when it was last heard of as a low one, ms */
+  lowAt: number[];
   devices: (DeviceState | null)[];
   /** application events flow: the other boards are there, or were waited for */
   started: boolean;
@@ -102,6 +108,8 @@ export interface Runtime {
   beatAt: number;
   /** a survivor lost its state under guard: why; '' while the guard holds (PROTOCOL 6) */
   lost: string;
+  /** the upgrade under whose guard this board restarted, and survivors with it; '' for none */
+  interrupted: string;
   /** gets what the trace line of a step or a note is made of; null: nobody listens */
   trace: ((line: TraceRecord) => void) | null;
   bus: { sent: number; received: number; resent: number; bad: number };

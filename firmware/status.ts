@@ -24,6 +24,10 @@ function missing(rt: Runtime, local: Local): string[] {
     for (let i = 0; i < self.cut.reports.length; i++) if (self.cut.reports[i][0] === pid) found = true;
     if (!found) out.push(nameOf(rt, pid) + ' on ' + rt.active.plan.boards[boardOf(rt, pid)]);
   }
+  const seats = self.cut.waiting || [];
+  for (let i = 0; i < seats.length; i++) {
+    out.push(nameOf(rt, seats[i]) + ' on ' + rt.active.plan.boards[boardOf(rt, seats[i])]);
+  }
   return out;
 }
 
@@ -56,6 +60,13 @@ function processStatus(rt: Runtime, local: Local): { [key: string]: unknown } {
   };
 }
 
+/** Messages that are not acknowledged yet, in all channels. */
+function queued(rt: Runtime): number {
+  let count = 0;
+  for (let i = 0; i < rt.outgoing.length; i++) count += rt.outgoing[i].queue.length;
+  return count;
+}
+
 /** The reply to `status`, but for what the agent itself knows. */
 export function statusOf(rt: Runtime): { [key: string]: unknown } {
   const processes: unknown[] = [];
@@ -83,7 +94,15 @@ export function statusOf(rt: Runtime): { [key: string]: unknown } {
     uptimeMs: Math.round(now - rt.bootedAt),
     processes: processes,
     devices: devices,
-    bus: rt.bus,
+    bus: {
+      sent: rt.bus.sent,
+      received: rt.bus.received,
+      resent: rt.bus.resent,
+      bad: rt.bus.bad,
+      channels: rt.outgoing.length,
+      queued: queued(rt),
+      stashed: rt.stash.length,
+    },
     stalled: silent,
   };
 }

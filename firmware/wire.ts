@@ -1,14 +1,16 @@
-// Packets on the device bus: one CBOR array each, fields in a fixed order. A packet is broadcast; its second and
-// third fields say between which processes (or which device and which process) it belongs.
+// Packets on the device bus: one CBOR array each, fields in a fixed order, and behind it the CRC-32 of its bytes: a bus
+// may damage what it carries (PROTOCOL 2.2). A packet is broadcast; its second and third fields say between which
+// processes (or which device and which process) it belongs.
 
 import type { Message } from './core/types.ts';
+import type { Crc } from './image.ts';
 import { decode, encode } from './link/cbor.ts';
 
 export const PACKET_DATA = 1; //  [1, from, to, fromBoot, toBoot, kind, n, epoch, ...fields of the kind]
 export const PACKET_ACK = 2; //   [2, of, by, ofBoot, byBoot, n]: `by` has taken everything of `of` up to n
-export const PACKET_INPUT = 3; // [3, device, to, fromBoot, toBoot, i, epoch, data]
-export const PACKET_INPUT_ACK = 4; // [4, device, by, byBoot, i]
-export const PACKET_BEAT = 5; //  [5, board, boot, epoch, plan, op, [pid, role, V, acked, done, sent][]]
+export const PACKET_INPUT = 3; // [3, device, to, fromBoot, toBoot, i, epoch, data, base]: the channel begins at `base`
+export const PACKET_INPUT_ACK = 4; // [4, device, by, ofBoot, byBoot, i]
+export const PACKET_BEAT = 5; //  [5, board, boot, epoch, plan, op, [pid, role, epoch, V, acked, done, sent][]]
 
 type Fields = (keyof Message)[];
 
@@ -47,14 +49,25 @@ export function unpackMessage(packet: unknown[], at: number): Message {
   return message;
 }
 
-export function encodePacket(packet: unknown[]): Uint8Array {
-  return encode(packet);
+const CHECK_BYTES = 4;
+
+export function encodePacket(packet: unknown[], crc: Crc): Uint8Array {
+  const body = encode(packet);
+  const bytes = new Uint8Array(body.length + CHECK_BYTES);
+  bytes.set(body);
+  const check = crc(body, 0, body.length, 0);
+  for (let i = 0; i < CHECK_BYTES; i++) bytes[body.length + i] = (check >>> (8 * i)) & 0xff;
+  return bytes;
 }
 
 /** Null where the bytes are no packet: the bus damaged it, and the sender will repeat it. */
-export function decodePacket(bytes: Uint8Array): unknown[] | null {
+export function decodePacket(bytes: Uint8Array, crc: Crc): unknown[] | null {
+  const end = bytes.length - CHECK_BYTES;
+  if (end <= 0) return null;
+  const check = (bytes[end] | (bytes[end + 1] << 8) | (bytes[end + 2] << 16) | (bytes[end + 3] << 24)) >>> 0;
+  if (crc(bytes, 0, end, 0) !== check) return null;
   try {
-    const packet = decode(bytes) as unknown[];
+    const packet = decode(bytes.subarray(0, end)) as unknown[];
     return packet && typeof packet[0] === 'number' ? packet : null;
   } catch (error) {
     return null;

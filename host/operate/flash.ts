@@ -45,7 +45,7 @@ export async function flash(lab: Lab, version: Version, onProgress?: (p: Progres
   const boards = boardsOf(version.plan);
   for (const board of boards) {
     const status = await boardStatus(lab, board);
-    if (status.guarded) {
+    if (status.guarded && !status.lost) {
       const cause = `board ${board} is in guarded operation`;
       throw new Failure('E_GUARDED', EXIT.busy, cause, 'npx understudy abort, or wait for its end');
     }

@@ -22,12 +22,9 @@ export function imageOf(version: Version, board: string): Image {
   return { bytes: encodeImage({ plan: version.plan, hash: version.hash, modules }), hash: version.hash };
 }
 
-/** Boards on which the plan runs components or works devices. */
+/** The boards that must run the version: one without a process of its own too, since an upgrade may want to run there. */
 export function boardsOf(plan: Plan): string[] {
-  const used = new Set<number>();
-  for (const component of plan.components) if (component) used.add(component.board);
-  for (const device of plan.devices) used.add(device.board);
-  return plan.boards.filter((_, index) => used.has(index));
+  return plan.boards.slice();
 }
 
 /** `estimator/1` → the component's name. */

@@ -38,8 +38,12 @@ export interface LockstepOptions {
   createWorld?: CreateWorld;
   worldOptions?: Record<string, unknown>;
   seed: number;
-  /** share of bus packets that are lost */
+  /** share of bus packets that are lost, damaged (one bit), sent twice */
   loss?: number;
+  damage?: number;
+  repeat?: number;
+  /** how much the time of a packet varies, ms; one board's packets keep their order */
+  jitterMs?: number;
   /** false: boards' trace lines are not looked at, which is faster */
   traces?: boolean;
 }
@@ -49,6 +53,8 @@ const BUS_MS = 0.8;
 const BUS_JITTER_MS = 0.6;
 /** Time of bytes on the serial line, ms. */
 const SERIAL_MS = 1;
+/** A board that has more to do at once takes so long until it goes on, ms. */
+const CALL_MS = 0.05;
 /** A restart takes so long, ms. */
 const REBOOT_MS = 50;
 /** What a call costs in virtual time that had to be interrupted, ms, and what it takes in real time. */
@@ -73,6 +79,8 @@ interface Seat {
   cost: number;
   busyUntil: number;
   resetting: boolean;
+  /** cut off from the device bus */
+  unlinked: boolean;
   /** last packet's time on the bus, so that one sender's packets keep their order */
   sentAt: number;
 }
@@ -129,6 +137,7 @@ export class Lockstep implements Lab {
       cost: 0,
       busyUntil: 0,
       resetting: false,
+      unlinked: false,
       sentAt: 0,
     };
     seat.link = new BoardLink(
@@ -215,13 +224,13 @@ export class Lockstep implements Lab {
     const next = board.poll();
     seat.busyUntil = this.time + seat.cost;
     const wake = ++seat.wake;
-    this.queue.add(Math.max(next, seat.busyUntil, this.time), () => {
+    this.queue.add(Math.max(next, seat.busyUntil, this.time + CALL_MS), () => {
       if (seat.wake === wake) this.run(seat, () => {});
     });
     if (seat.resetting) {
       this.cut(seat);
       this.queue.add(this.time + REBOOT_MS, () => {
-        if (!seat.board) this.boot(seat);
+        if (seat.resetting && !seat.board) this.boot(seat);
       });
     }
   }
@@ -234,12 +243,24 @@ export class Lockstep implements Lab {
   }
 
   private broadcast(from: Seat, bytes: Uint8Array): void {
-    if (this.options.loss && this.busRandom.next() < this.options.loss) return;
-    const at = this.time + from.cost + BUS_MS + BUS_JITTER_MS * this.busRandom.next();
-    from.sentAt = Math.max(from.sentAt, at);
-    this.queue.add(from.sentAt, () => {
-      for (const seat of this.seats.values()) if (seat !== from) this.run(seat, (board) => board.bus(bytes));
-    });
+    const { loss, damage, repeat, jitterMs } = this.options;
+    if (from.unlinked || (loss && this.busRandom.next() < loss)) return;
+    let carried = bytes;
+    if (damage && this.busRandom.next() < damage) {
+      carried = new Uint8Array(bytes);
+      const bit = Math.floor(this.busRandom.next() * 8 * carried.length);
+      carried[bit >> 3] = (carried[bit >> 3] as number) ^ (1 << (bit & 7));
+    }
+    const times = repeat && this.busRandom.next() < repeat ? 2 : 1;
+    for (let i = 0; i < times; i++) {
+      const at = this.time + from.cost + BUS_MS + (jitterMs ?? BUS_JITTER_MS) * this.busRandom.next();
+      from.sentAt = Math.max(from.sentAt, at);
+      this.queue.add(from.sentAt, () => {
+        for (const seat of this.seats.values()) {
+          if (seat !== from && !seat.unlinked) this.run(seat, (board) => board.bus(carried));
+        }
+      });
+    }
   }
 
   private every(periodMs: number, fn: () => void): void {
@@ -255,7 +276,8 @@ export class Lockstep implements Lab {
 
   private deviceInput(name: string, values: Record<string, unknown>): void {
     const device = this.devices.get(name);
-    if (!device?.in) throw new Failure('E_WORLD', EXIT.usage, `the device world feeds ${name}, which is no input device`);
+    if (!device?.in)
+      throw new Failure('E_WORLD', EXIT.usage, `the device world feeds ${name}, which is no input device`);
     const bytes = pack(device.in, values);
     const seat = this.seats.get(device.board);
     if (seat) this.run(seat, (board) => board.input(name, bytes));
@@ -345,6 +367,11 @@ export class Lockstep implements Lab {
     if (on && !seat.board) this.boot(seat);
     if (!on && seat.board) this.cut(seat);
     seat.resetting = false;
+  }
+
+  /** Plugs a board off the device bus, or back in; it keeps its power and its serial line. */
+  linked(board: string, on: boolean): void {
+    this.seatOf(board).unlinked = !on;
   }
 
   async wait(ms: number): Promise<void> {
