@@ -81,14 +81,23 @@ function failureOf(error: unknown, file: string): Failure {
   return new Failure('E_BUILD', EXIT.refused, `${place}: ${first.text}`, 'mend the source and build again');
 }
 
+interface Bundled {
+  text: string;
+  /** absolute paths of all that went into it */
+  sources: string[];
+}
+
 /** One ES module, as esbuild makes it of a file and all that it imports. */
-async function bundled(entry: { file: string } | { source: string; folder: string }): Promise<string> {
+async function bundled(entry: { file: string } | { source: string; folder: string }): Promise<Bundled> {
   const file = 'file' in entry ? entry.file : entry.folder;
+  const folder = 'file' in entry ? dirname(resolve(entry.file)) : entry.folder;
   try {
     const result = await build({
       ...('file' in entry
-        ? { entryPoints: [resolve(entry.file)], absWorkingDir: dirname(resolve(entry.file)) }
-        : { stdin: { contents: entry.source, resolveDir: entry.folder, loader: 'ts' }, absWorkingDir: entry.folder }),
+        ? { entryPoints: [resolve(entry.file)] }
+        : { stdin: { contents: entry.source, resolveDir: folder, loader: 'ts' as const } }),
+      absWorkingDir: folder,
+      metafile: true,
       bundle: true,
       format: 'esm',
       target: 'es2015',
@@ -98,7 +107,8 @@ async function bundled(entry: { file: string } | { source: string; folder: strin
       write: false,
       logLevel: 'silent',
     });
-    return result.outputFiles[0]?.text ?? '';
+    const inputs = Object.keys(result.metafile.inputs).filter((input) => input !== '<stdin>');
+    return { text: result.outputFiles[0]?.text ?? '', sources: inputs.map((input) => resolve(folder, input)) };
   } catch (error) {
     throw failureOf(error, file);
   }
@@ -119,20 +129,27 @@ function exportsOf(module: string): { body: string; names: [string, string][] } 
   return { body, names: names.sort((a, b) => (a[0] < b[0] ? -1 : 1)) };
 }
 
+export interface Component extends Built {
+  exports: string[];
+  /** absolute paths of the module and all that it imports */
+  sources: string[];
+}
+
 /**
  * A component's module, in TypeScript or JavaScript with named exports, as an ES5 text that evaluates to an object of
  * them. Same source, same bytes, wherever the file is. Throws Failure E_BUILD with file, line and reason.
  */
-export async function componentText(file: string): Promise<Built & { exports: string[] }> {
+export async function componentText(file: string): Promise<Component> {
   if (!existsSync(file)) {
     throw new Failure('E_BUILD', EXIT.usage, `there is no module ${file}`, 'check `module` in the description');
   }
-  const { body, names } = exportsOf(await bundled({ file }));
+  const { text: module, sources } = await bundled({ file });
+  const { body, names } = exportsOf(module);
   const object = names.map(([exported, local]) => `${exported}: ${local}`).join(', ');
   // an expression whose value nobody takes would be optimised away
   const code = await lower(`_ = (function () {\n${body}\nreturn { ${object} };\n})();`, basename(file));
   const text = `(${code.replace(/^_=/, '').replace(/;$/, '')})`;
-  return { ...built(text), exports: names.map(([exported]) => exported) };
+  return { ...built(text), exports: names.map(([exported]) => exported), sources };
 }
 
 let board: Promise<Built> | null = null;
@@ -149,6 +166,6 @@ async function makeBoardBundle(): Promise<Built> {
     return built(readFileSync(join(root, 'dist', 'board.js'), 'utf8'));
   }
   const source = `import { boot } from './main.ts';\nunderstudy = { boot: boot };\n`;
-  const module = await bundled({ source, folder: join(root, 'firmware') });
-  return built(await lower(`var understudy;\n(function () {\n${module}\n})();`, 'firmware/main.ts'));
+  const { text } = await bundled({ source, folder: join(root, 'firmware') });
+  return built(await lower(`var understudy;\n(function () {\n${text}\n})();`, 'firmware/main.ts'));
 }

@@ -1,0 +1,132 @@
+// The files that a user writes: system.json, upgrade.json, testbed.json, and a board's own.
+
+import type { Shape, TypeOf } from './shape.ts';
+import { anything, choice, flag, list, named, nullable, number, object, optional, text } from './shape.ts';
+
+/** A day, ms; no interval of ours is longer. */
+const DAY_MS = 86_400_000;
+const FIELD = /^(u8|i8|u16|i16|u32|i32|f32|f64|bool)(\[[1-9][0-9]{0,3}\])?$/;
+
+const version = choice('the format of this file', [1] as const);
+const fields = named(
+  'fields by name, each with its type',
+  text('a type: u8 i8 u16 i16 u32 i32 f32 f64 bool, or a list of one, as f32[3]', FIELD),
+);
+const perSecond = number('the rate that a channel of it may carry, messages per second; 0: any', 0, 100_000);
+
+const message = object('a message type', { fields, perSecond: optional(perSecond, 0) });
+
+const device = object('a device: an input (`in`) or an output (`out`)', {
+  board: text('the board that it is wired to'),
+  in: optional(nullable(fields), null),
+  out: optional(nullable(fields), null),
+  takeover: optional(choice('each: every output counts; latest: a set-point, only the newest matters', ['each', 'latest'] as const), 'each'),
+  powerCut: optional(choice('an output in the driver’s hands at a power cut', ['at-most-once', 'at-least-once'] as const), 'at-most-once'),
+  hold: optional(nullable(named('what the device does while outputs are held', anything('a value of the field'))), null),
+  perSecond: optional(perSecond, 0),
+});
+
+const sends = named('receivers by message type', list('components', text('a component')));
+
+const component = object('a component', {
+  module: text('path of its module, from this file'),
+  board: text('the board that it runs on'),
+  sends: optional(sends, {}),
+  reads: optional(list('input devices', text('a device')), []),
+  drives: optional(list('output devices', text('a device')), []),
+});
+
+const policy = object('when an upgrade counts as good, and when a process as gone', {
+  commitAfterS: optional(number('s without a failure before the automatic commit', 0, 1e9), 0),
+  validated: optional(number('validated boundary messages before the automatic commit', 0, 1e12, true), 0),
+  heartbeatMs: optional(number('ms between two heartbeats of a board', 1, DAY_MS), 100),
+  absentMs: optional(number('ms of silence after which a low process is declared dead', 1, DAY_MS), 1000),
+  lead: optional(number('how far new and old version may drift apart in a channel, messages', 1, 1_000_000, true), 50),
+});
+const POLICY = { commitAfterS: 0, validated: 0, heartbeatMs: 100, absentMs: 1000, lead: 50 };
+
+export const systemShape = object('a system', {
+  understudy: version,
+  name: text('its name'),
+  sequence: optional(number('version number; upgrades must go up', 1, 1e9, true), 1),
+  messages: optional(named('message types', message), {}),
+  devices: optional(named('devices', device), {}),
+  components: named('components', component),
+  spares: optional(list('boards that run nothing yet, for upgrades to use', text('a board')), []),
+  policy: optional(policy, POLICY),
+  durability: optional(choice('what is durable before it takes effect', ['off', 'guard', 'always'] as const), 'guard'),
+});
+
+const upgraded = object('the new version of a component', {
+  module: text('path of its module, from this file'),
+  board: optional(nullable(text('the board that it runs on; left out: where the old version runs')), null),
+  sends: optional(nullable(sends), null),
+  reads: optional(nullable(list('input devices', text('a device'))), null),
+  drives: optional(nullable(list('output devices', text('a device'))), null),
+});
+
+export const upgradeShape = object('an upgrade', {
+  understudy: version,
+  name: text('its name'),
+  sequence: number('version number, above that of the system it upgrades', 2, 1e9, true),
+  system: text('name of the system'),
+  components: named('new versions by component; null: the component goes', nullable(upgraded)),
+  messages: optional(named('message types that change or are new', message), {}),
+  policy: optional(policy, POLICY),
+  sharedFate: optional(flag('a low process may share a board with survivors although its hang would cost a reset'), false),
+});
+
+export const testbedShape = object('a testbed', {
+  understudy: version,
+  boards: named(
+    'boards',
+    object('a board', {
+      kind: choice('what it is', ['virtual', 'engine', 'emulated', 'real'] as const),
+      type: optional(text('type of board: a name in boards/, or a path to a file of your own'), 'virtual'),
+      port: optional(nullable(text('serial port of a real board: a path, id:<usb serial>, tcp://host:port')), null),
+    }),
+  ),
+  world: optional(
+    nullable(
+      object('the device world beside the boards', {
+        module: text('path of its module, from this file'),
+        options: optional(named('its options', anything('a value')), {}),
+      }),
+    ),
+    null,
+  ),
+});
+
+export const boardShape = object('a type of board', {
+  understudy: version,
+  name: text('its name'),
+  engine: choice('the JavaScript engine', ['virtual', 'espruino', 'jerryscript', 'duktape'] as const),
+  interrupts: flag('a call that does not return can be interrupted'),
+  watchdog: optional(flag('a watchdog resets a board that hangs'), false),
+  memoryBytes: number('memory for the application and the runtime, bytes; 0: not known', 0, 2 ** 40, true),
+  uarts: optional(number('serial ports; host link and device bus need one each', 0, 32, true), 0),
+  flash: object('flash for slots and journals', {
+    sectorBytes: number('erase unit, bytes', 16, 2 ** 24, true),
+    sectors: number('erase units', 8, 2 ** 20, true),
+    programBytes: number('smallest unit that can be programmed, bytes', 1, 4096, true),
+  }),
+  notes: optional(list('what is to know of it, and what is not known', text('a note')), []),
+});
+
+export type SystemFile = TypeOf<typeof systemShape>;
+export type UpgradeFile = TypeOf<typeof upgradeShape>;
+export type TestbedFile = TypeOf<typeof testbedShape>;
+export type BoardType = TypeOf<typeof boardShape>;
+
+/** Every file format by name, for the schema files. */
+export const FORMATS: Record<string, Shape<unknown>> = {
+  system: systemShape,
+  upgrade: upgradeShape,
+  testbed: testbedShape,
+  board: boardShape,
+};
+
+export function schemaOf(format: string): Record<string, unknown> {
+  const shape = FORMATS[format] as Shape<unknown>;
+  return { $schema: 'https://json-schema.org/draft/2020-12/schema', title: `understudy ${format}`, ...shape.schema() };
+}
