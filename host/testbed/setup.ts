@@ -1,0 +1,104 @@
+// From descriptions to a testbed: what its boards are, what devices they have, what stands beside them.
+
+import { dirname, join, resolve } from 'node:path';
+import { boardBundle } from '../build/bundle.ts';
+import type { System, Testbed } from '../describe/read.ts';
+import { boardType } from '../describe/read.ts';
+import { fieldsOf } from '../describe/compile.ts';
+import { EXIT, Failure } from '../failure.ts';
+import type { CreateWorld } from '../lab.ts';
+import type { TraceLine } from '../check/types.ts';
+import type { TestbedBoard, TestbedDevice } from './config.ts';
+import { Lockstep } from './lockstep.ts';
+import { loadWorld } from './world.ts';
+
+export function devicesOf(system: System): TestbedDevice[] {
+  return Object.entries(system.value.devices).map(([name, device]) => ({
+    name,
+    board: device.board,
+    in: device.in ? fieldsOf(device.in) : null,
+    out: device.out ? fieldsOf(device.out) : null,
+  }));
+}
+
+export function boardsOf(testbed: Testbed): TestbedBoard[] {
+  return Object.entries(testbed.value.boards).map(([name, board]) => {
+    const type = boardType(board.type, dirname(testbed.file));
+    if (board.kind === 'real') return { name, kind: 'real', type: board.type, port: board.port ?? '' };
+    if (board.kind !== 'virtual') {
+      const cause = `${testbed.file}: boards.${name}.kind: ${board.kind} boards are not supported yet`;
+      throw new Failure('E_KIND', EXIT.refused, cause, 'use virtual or real');
+    }
+    return {
+      name,
+      kind: 'virtual',
+      type: board.type,
+      flash: type.flash,
+      memoryBytes: type.memoryBytes,
+      interrupts: type.interrupts,
+    };
+  });
+}
+
+export function worldOf(testbed: Testbed): { module: string; options: Record<string, unknown> } | null {
+  const world = testbed.value.world;
+  return world ? { module: resolve(dirname(testbed.file), world.module), options: world.options } : null;
+}
+
+/** First line of a trace: both sides of every component, on the board where the description places it. */
+export function headerOf(system: System): TraceLine {
+  const processes = Object.entries(system.value.components).flatMap(([name, component], index) =>
+    [0, 1].map((side): [number, string, string] => [2 * index + side, `${name}/${side}`, component.board]),
+  );
+  return { v: 1, trace: 'understudy', processes };
+}
+
+export interface LockstepSetup {
+  testbed: Testbed;
+  system: System;
+  seed: number;
+  /** in place of the testbed's own world */
+  createWorld?: CreateWorld;
+  worldOptions?: Record<string, unknown>;
+  loss?: number;
+  traces?: boolean;
+}
+
+const worlds = new Map<string, Promise<CreateWorld>>();
+
+/** The testbed in lockstep, its flash in memory. */
+export async function openLockstep(setup: LockstepSetup): Promise<Lockstep> {
+  const world = worldOf(setup.testbed);
+  let createWorld = setup.createWorld;
+  if (!createWorld && world) {
+    const loading = worlds.get(world.module) ?? loadWorld(world.module, dirname(world.module));
+    worlds.set(world.module, loading);
+    createWorld = await loading;
+  }
+  const bundle = await boardBundle();
+  return new Lockstep({
+    bundle: bundle.text,
+    boards: boardsOf(setup.testbed).map((board) => ({
+      name: board.name,
+      type: board.type,
+      interrupts: board.interrupts ?? true,
+      memoryBytes: board.memoryBytes ?? 0,
+      flash: board.flash ?? { sectorBytes: 4096, sectors: 128, programBytes: 4 },
+    })),
+    devices: devicesOf(setup.system),
+    createWorld,
+    worldOptions: { ...world?.options, ...setup.worldOptions },
+    seed: setup.seed,
+    loss: setup.loss,
+    traces: setup.traces,
+  });
+}
+
+/** Files of a mission's folder by their usual names. */
+export function filesIn(folder: string): { system: string; testbed: string; state: string } {
+  return {
+    system: join(folder, 'system.json'),
+    testbed: join(folder, 'testbed.json'),
+    state: join(folder, '.understudy'),
+  };
+}
