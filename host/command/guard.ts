@@ -1,0 +1,59 @@
+// understudy start, commit, abort: an operator's words in a guarded operation, and how they ended.
+
+import type { Command } from 'commander';
+import { EXIT, Failure } from '../failure.ts';
+import type { Lab } from '../lab.ts';
+import type { Outcome } from '../operate/guard.ts';
+import { awaitEnd, end, start } from '../operate/guard.ts';
+import { common, contextOf, withLab } from './context.ts';
+import type { Output } from './output.ts';
+
+const WORDS: Record<Outcome['cut'], string> = {
+  start: 'guarded operation has begun: the new version is live, the old one runs beside it as a shadow',
+  commit: 'committed: the new version is active, no shadow is left',
+  recovery: 'reverted: the old version has taken over in place',
+  cancel: 'cancelled: everything is as it was',
+};
+
+/** Exit 0 where the word was followed, 7 where a start was cancelled, 11 where the guard reverted instead. */
+function report(out: Output, outcome: Outcome, wanted: Outcome['cut']): void {
+  const validated = outcome.V.length > 0 ? `, validated [${outcome.V.join(' ')}]` : '';
+  out.data(outcome, () => `${WORDS[outcome.cut]} (epoch ${outcome.epoch}${validated}): ${outcome.why}`);
+  if (outcome.cut === wanted) return;
+  process.exitCode = outcome.cut === 'recovery' ? EXIT.reverted : EXIT.refused;
+}
+
+async function follow(lab: Lab, out: Output, timeoutS: number): Promise<void> {
+  const outcome = await awaitEnd(lab, timeoutS * 1000);
+  if (outcome) {
+    report(out, outcome, 'commit');
+    return;
+  }
+  const cause = `guarded operation still goes on after ${timeoutS} s`;
+  throw new Failure('E_TIMEOUT', EXIT.inconclusive, cause, 'npx understudy status, then commit or abort');
+}
+
+export function register(program: Command): void {
+  common(program.command('start'))
+    .description('begin guarded operation with the staged upgrade')
+    .option('--wait <seconds>', 'wait for its end: exit 0 committed, 11 reverted, 8 neither in time', Number)
+    .action(async (options) => {
+      const context = contextOf(options);
+      await withLab(context, async (lab) => {
+        const outcome = await start(lab);
+        report(context.out, outcome, 'start');
+        if (outcome.cut === 'start' && options.wait) await follow(lab, context.out, options.wait);
+      });
+    });
+  for (const word of ['commit', 'abort'] as const) {
+    const text = word === 'commit' ? 'make the new version the active one' : 'have the old version take over';
+    common(program.command(word))
+      .description(`end guarded operation: ${text}`)
+      .action(async (options) => {
+        const context = contextOf(options);
+        await withLab(context, async (lab) => {
+          report(context.out, await end(lab, word), word === 'commit' ? 'commit' : 'recovery');
+        });
+      });
+  }
+}
