@@ -122,10 +122,15 @@ function hearReborn(self: Process, event: Event, effects: Effect[]): void {
     return;
   }
   renumber(self, pid);
-  self.state.q[pid >> 1] = 0;
-  self.state.r[pid >> 1] = 0;
+  // a seat has no application channels of its own: those of its component's live process go on
+  const live = self.live[pid >> 1] === pid;
+  if (live) {
+    self.state.q[pid >> 1] = 0;
+    self.state.r[pid >> 1] = 0;
+  }
   if (!self.guarded && self.cut && isSurvivor(self)) {
     turn(self.cut, 'cancel', event.why || 'a board restarted');
+    if (!live) return;
     const marker = blank('freeze');
     marker.cut = 'start';
     marker.op = self.cut.op;
