@@ -2,102 +2,85 @@
 // and of the guard only what the mission needs: old and new version side by side, and the acceptance test. Cheap
 // enough for hundreds of seeds. The protocol itself is tested on boards.
 
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { buildSync } from 'esbuild';
+import { runInThisContext, Script } from 'node:vm';
 import { createApplication } from '../firmware/application.ts';
 import type { Module } from '../firmware/application.ts';
 import type { Application, Emission, Event } from '../firmware/core/types.ts';
-import { pack, packedBytes, unpack } from '../firmware/link/pack.ts';
-import type { Field, Plan, TypePlan } from '../firmware/plan.ts';
+import { pack, unpack } from '../firmware/link/pack.ts';
+import type { Field, Plan } from '../firmware/plan.ts';
+import { componentText } from '../host/build/bundle.ts';
+import { compileUpgrade } from '../host/describe/cluster.ts';
+import type { Modules } from '../host/describe/compile.ts';
+import { compileSystem, planHash } from '../host/describe/compile.ts';
+import { readSystem, readUpgrade } from '../host/describe/read.ts';
 import type { CreateWorld, DeviceWorld } from '../host/lab.ts';
 import { createRandom } from '../host/testbed/random.ts';
 
 export const MISSION = resolve(import.meta.dirname, '../host/mission');
 
-interface SystemFile {
-  messages: Record<string, { fields: Record<string, string>; perSecond: number }>;
-  devices: Record<string, { in?: Record<string, string>; out?: Record<string, string> }>;
-  components: Record<string, { module: string; sends: Record<string, string[]>; reads: string[]; drives: string[] }>;
-}
-
 export interface Upgrade {
-  messages: SystemFile['messages'];
-  /** by component: its module */
+  plan: Plan;
+  /** by component: its new module */
   modules: Record<string, Module>;
 }
 
-function readJson<T>(file: string): T {
-  return JSON.parse(readFileSync(file, 'utf8')) as T;
+interface Loaded {
+  hash: string;
+  module: Module;
 }
 
-function fieldsOf(fields: Record<string, string>): Field[] {
-  return Object.entries(fields).map(([name, type]) => {
-    const [, kind, count] = /^(\w+)(?:\[(\d+)\])?$/.exec(type) as unknown as [string, string, string?];
-    return { name, kind, count: Number(count ?? 0) };
-  });
+const loaded = new Map<string, Promise<Loaded>>();
+
+/** A component's module, built as for a board. */
+function loadModule(file: string): Promise<Loaded> {
+  let module = loaded.get(file);
+  if (!module) {
+    module = componentText(file).then(({ hash, text }) => ({ hash, module: runInThisContext(text) as Module }));
+    loaded.set(file, module);
+  }
+  return module;
 }
 
-function typePlan(name: string, type: SystemFile['messages'][string]): TypePlan {
-  const fields = fieldsOf(type.fields);
-  return { name, fields, perSecond: type.perSecond, bytes: packedBytes(fields) };
-}
-
-/** A module from a file, or from a text that stands in for it. */
-export function loadModule(file: string, text = readFileSync(file, 'utf8')): Module {
-  const stdin = { contents: text, resolveDir: dirname(file), loader: 'ts' as const };
-  const built = buildSync({ stdin, bundle: true, format: 'iife', globalName: 'module', write: false });
-  return new Function(`${built.outputFiles[0]?.text};return module`)() as Module;
-}
-
-export function loadUpgrade(letter: string): Upgrade {
-  const folder = resolve(MISSION, 'upgrades', letter);
-  const file = readJson<{ messages: SystemFile['messages']; components: Record<string, { module: string }> }>(
-    resolve(folder, 'upgrade.json'),
-  );
+async function loadModules(file: string, components: Record<string, { module: string } | null>) {
+  const infos: Modules = {};
   const modules: Record<string, Module> = {};
-  for (const [name, { module }] of Object.entries(file.components)) modules[name] = loadModule(resolve(folder, module));
-  return { messages: file.messages, modules };
+  for (const [name, component] of Object.entries(components)) {
+    if (!component) continue;
+    const { hash, module } = await loadModule(resolve(dirname(file), component.module));
+    const keys = (of: object | undefined) => Object.keys(of ?? {});
+    modules[name] = module;
+    infos[name] = { hash, on: keys(module.on), inputs: keys(module.inputs), accept: keys(module.accept) };
+  }
+  return { infos, modules };
 }
 
-const system = readJson<SystemFile>(resolve(MISSION, 'system.json'));
-const names = Object.keys(system.components);
-const originals = Object.values(system.components).map(({ module }) => loadModule(resolve(MISSION, module)));
+const system = readSystem(resolve(MISSION, 'system.json'));
+const original = await loadModules(system.file, system.value.components);
+const basePlan = compileSystem(system, original.infos);
+const names = Object.keys(system.value.components);
 
-function planOf(messages: SystemFile['messages']): Plan {
-  const devices = Object.keys(system.devices);
-  const types = Object.keys(messages);
-  return {
-    name: 'smallsat',
-    sequence: 1,
-    durability: 'off',
-    sharedFate: false,
-    boards: [],
-    types: Object.entries(messages).map(([name, type]) => typePlan(name, type)),
-    devices: Object.entries(system.devices).map(([name, device]) => ({
-      name,
-      board: 0,
-      in: device.in ? fieldsOf(device.in) : null,
-      out: device.out ? fieldsOf(device.out) : null,
-      latest: false,
-      atLeastOnce: false,
-      hold: null,
-      perSecond: 0,
-    })),
-    components: Object.entries(system.components).map(([name, component]) => ({
-      name,
-      board: 0,
-      module: '',
-      sends: Object.entries(component.sends).map(([type, to]) => [
-        types.indexOf(type),
-        to.map((n) => names.indexOf(n)),
-      ]),
-      reads: component.reads.map((device) => devices.indexOf(device)),
-      drives: component.drives.map((device) => devices.indexOf(device)),
-    })),
-    policy: { commitAfterMs: 0, validated: 0, heartbeatMs: 100, absentMs: 1000, lead: 50 },
-    upgrade: null,
-  };
+/** Reads an upgrade's folder; throws what its descriptions deserve. */
+export async function loadUpgrade(folder: string): Promise<Upgrade> {
+  const upgrade = readUpgrade(resolve(folder, 'upgrade.json'));
+  const { infos, modules } = await loadModules(upgrade.file, upgrade.value.components);
+  return { plan: compileUpgrade(basePlan, planHash(basePlan), upgrade, infos), modules };
+}
+
+/** Runs what may loop for ever: an Error that begins with 'hang' after so many ms. */
+const HANG_MS = 100;
+const box = globalThis as { missionCall?: () => void };
+const boxed = new Script('missionCall()');
+
+function interruptible(fn: () => void): void {
+  box.missionCall = fn;
+  try {
+    boxed.runInThisContext({ timeout: HANG_MS });
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error;
+    throw new Error(`hang: a handler did not return within ${HANG_MS} ms`);
+  }
 }
 
 export interface MissionOptions {
@@ -110,6 +93,8 @@ export interface MissionOptions {
   upgradeAt?: number;
   /** false: the upgrade is started and committed at once */
   guarded?: boolean;
+  /** the new version may loop for ever: run it with a watch, which is slow */
+  hangs?: boolean;
   /** ms from the alarm until the old version acts */
   takeoverMs?: number;
 }
@@ -136,7 +121,6 @@ interface Proc {
 class Alarm extends Error {}
 
 export function runMission(options: MissionOptions): MissionResult {
-  const basePlan = planOf(system.messages);
   let now = 0;
   let count = 0;
   const queue: { at: number; count: number; run: () => void }[] = [];
@@ -154,11 +138,11 @@ export function runMission(options: MissionOptions): MissionResult {
       module,
       () => plan,
       component,
-      (fn) => fn(),
+      options.hangs && side === 1 ? interruptible : (fn) => fn(),
     );
     return { component, side, app, plan, state: app.initial() };
   };
-  const live = names.map((_, i) => make(basePlan, i, 0, originals[i] as Module));
+  const live = names.map((_, i) => make(basePlan, i, 0, original.modules[names[i] as string] as Module));
   let shadows: Proc[] = [];
   let guarded = false;
   let release = -1;
@@ -253,8 +237,8 @@ export function runMission(options: MissionOptions): MissionResult {
   };
 
   const begin = (upgrade: Upgrade) => {
-    const plan = planOf({ ...system.messages, ...upgrade.messages });
-    const cluster = Object.keys(upgrade.modules).map((name) => names.indexOf(name));
+    const { plan } = upgrade;
+    const cluster = plan.upgrade?.cluster ?? [];
     for (const component of cluster) {
       const old = live[component] as Proc;
       const low = make(plan, component, 1, upgrade.modules[names[component] as string] as Module);
@@ -312,4 +296,12 @@ export function runMission(options: MissionOptions): MissionResult {
     next.run();
   }
   return result;
+}
+
+/** Every source of the mission that runs on boards: [file, text]. */
+export function boardFiles(): [string, string][] {
+  const files = readdirSync(MISSION, { recursive: true, encoding: 'utf8' });
+  return files
+    .filter((file) => /^(components|upgrades)\b.*\.ts$/.test(file))
+    .map((file) => [resolve(MISSION, file), readFileSync(resolve(MISSION, file), 'utf8')]);
 }

@@ -44,6 +44,8 @@ export interface PlantOptions {
   fieldNoise?: number;
   /** of the attitude at the release, rad about each axis */
   tipOff?: number;
+  /** of the wheels at the release, N m s */
+  momentum?: Vector;
 }
 
 export interface Body {
@@ -119,7 +121,7 @@ export function createWorld(bench: Bench, options: PlantOptions = {}): DeviceWor
   let body: Body = {
     q: normalized(multiply(commanded(0).q, [1, ...scale(tip, 0.5)])),
     rates: [0, 0, 0],
-    momentum: [0, 0, 0],
+    momentum: options.momentum ?? [0, 0, 0],
   };
   /** ms on the bench at which the mission's time was 0; negative: on the adapter */
   let released = -1;

@@ -11,8 +11,8 @@ import type { Event, Io, Sample, Tacho, Torque } from './types.ts';
 
 /** rad/s; the profile's fastest slew is 0.14 */
 const RATE_MAX = 0.25;
-/** an error below 2° is noise, disturbance and tracking: it may rise and fall */
-const DEADBAND = (2 * Math.PI) / 180;
+/** J; an error of 2° at rest, or less with a rate to it, is noise, disturbance and tracking: it may rise and fall */
+const DEADBAND = 2 * GAIN * (1 - Math.cos(Math.PI / 180));
 /** this many rises ... */
 const RISES = 3;
 /** ... in this many samples */
@@ -43,11 +43,9 @@ export const on = {
     state.filter = filtered(state.filter, event.data);
     const command = commanded(state.filter.time);
     const error = difference(command.q, state.filter.q);
-    const cosine = Math.min(1, Math.abs(error[0]));
     const slip = subtract(state.filter.rates, command.rates);
-    const energy = 2 * GAIN * (1 - cosine) + (INERTIA * dot(slip, slip)) / 2;
-    const outside = 2 * Math.acos(cosine) > DEADBAND;
-    state.rises.push(outside && energy > state.energy);
+    const energy = 2 * GAIN * (1 - Math.abs(error[0])) + (INERTIA * dot(slip, slip)) / 2;
+    state.rises.push(energy > DEADBAND && energy > state.energy);
     if (state.rises.length > SAMPLES) state.rises.shift();
     state.energy = energy;
   },
