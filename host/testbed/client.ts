@@ -10,6 +10,7 @@ import { EXIT, Failure } from '../failure.ts';
 import type { Image, Lab, LabBoard, Progress, Reply, WorldRecord } from '../lab.ts';
 import { DONE_MS, PUT_MS, REQUEST_MS } from '../session/link.ts';
 import { decodeLine } from '../trace/file.ts';
+import type { TestbedOptions } from './assemble.ts';
 import type { TestbedConfig } from './config.ts';
 import { entry } from './entry.ts';
 import type { Message, WireError } from './message.ts';
@@ -305,6 +306,13 @@ export async function startDaemon(
     await launch(config, false, paths.log, options);
   }
   return connect(config.stateDir);
+}
+
+/** `startDaemon` from description files. Throws Failure for what is wrong with them, too. */
+export async function startTestbed(options: TestbedOptions): Promise<Client> {
+  // Only this one needs the compilers behind it: the other commands start without them.
+  const { assemble } = await import('./assemble.ts');
+  return startDaemon(await assemble(options));
 }
 
 async function launch(

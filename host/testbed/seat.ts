@@ -15,7 +15,7 @@ import { deviceBody, PIPE, pipeMessage, pipeReader, readDeviceBody } from './pip
 import { choosePort } from './ports.ts';
 import type { Pty } from './pty.ts';
 import { dropInput } from './pty.ts';
-import { openSerial } from './serial.ts';
+import { openPort, openSerial } from './serial.ts';
 import { BOARD_EXIT, type BoardSpec } from './spec.ts';
 
 /** A board that restarts by itself more often than RESTARTS_MAX times in RESTARTS_MS stays off. */
@@ -345,7 +345,7 @@ export class RealSeat implements Seat {
 
   async open(): Promise<void> {
     this.path = choosePort(this.board.port ?? '');
-    const line = await openSerial(this.path, this.board.baud);
+    const line = await openPort(this.path, this.board.baud);
     line.onLost((why) => {
       if (this.line.current !== line) return;
       this.line.current = null;

@@ -1,8 +1,10 @@
-// A serial port as a line of bytes that a link can be put on.
+// A serial port, here or behind a TCP server (ser2net and the like), as a line of bytes that a link can be put on.
 
+import { connect } from 'node:net';
 import { SerialPort } from 'serialport';
 import type { Line } from '../session/link.ts';
 import { DEFAULT_BAUD } from './config.ts';
+import { EXIT, Failure } from '../failure.ts';
 import { portFailure } from './ports.ts';
 
 export interface SerialLine extends Line {
@@ -43,6 +45,55 @@ export function openSerial(path: string, baudRate = DEFAULT_BAUD): Promise<Seria
         close: () => {
           closing = true;
           if (port.isOpen) port.close(() => undefined);
+        },
+      });
+    });
+  });
+}
+
+const TCP_MS = 5000;
+
+/** Opens whatever `port` names: a path, or `tcp://host:port`. Throws what `openSerial` throws. */
+export function openPort(port: string, baudRate?: number): Promise<SerialLine> {
+  if (!port.includes('://')) return openSerial(port, baudRate);
+  const tcp = /^tcp:\/\/(.+):(\d+)$/.exec(port);
+  if (!tcp) {
+    const cause = `${port} is no port that we can open`;
+    throw new Failure('E_USAGE', EXIT.usage, cause, 'give a path, id:<usb serial> or tcp://host:port');
+  }
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: tcp[1], port: Number(tcp[2]), noDelay: true });
+    let lost: (why: string) => void = () => undefined;
+    let open = false;
+    let closing = false;
+    const fail = (why: string): void => {
+      socket.destroy();
+      reject(new Failure('E_PORT', EXIT.link, `cannot reach ${port}: ${why}`, 'check host, port and its server'));
+    };
+    const timer = setTimeout(() => fail(`no answer within ${TCP_MS} ms`), TCP_MS);
+    socket.on('error', (error) => {
+      clearTimeout(timer);
+      if (!open) fail(error.message);
+    });
+    socket.on('close', () => {
+      if (open && !closing) lost('the connection ended');
+    });
+    socket.once('connect', () => {
+      clearTimeout(timer);
+      open = true;
+      resolve({
+        write: (bytes) => {
+          socket.write(bytes);
+        },
+        onData: (fn) => {
+          socket.on('data', fn);
+        },
+        onLost: (fn) => {
+          lost = fn;
+        },
+        close: () => {
+          closing = true;
+          socket.destroy();
         },
       });
     });

@@ -1,0 +1,60 @@
+// From description files to what the daemon is told.
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { boardBundle } from '../build/bundle.ts';
+import { readSystem, readTestbed } from '../describe/read.ts';
+import { EXIT, Failure } from '../failure.ts';
+import type { TraceHeader } from '../trace/file.ts';
+import type { TestbedConfig } from './config.ts';
+import { boardsOf, devicesOf, headerOf, worldOf } from './setup.ts';
+import { makeState } from './state.ts';
+
+export interface TestbedOptions {
+  testbedFile: string;
+  systemFile: string;
+  stateDir: string;
+  /** lab time runs so many times faster; default 1 */
+  speed?: number;
+  seed?: number;
+  line?: TestbedConfig['line'];
+  /** over those of the testbed file */
+  worldOptions?: Record<string, unknown>;
+}
+
+/** Reads the descriptions and puts the board bundle into the state folder. Throws Failure. */
+export async function assemble(options: TestbedOptions): Promise<TestbedConfig> {
+  const system = readSystem(options.systemFile);
+  const testbed = readTestbed(options.testbedFile);
+  const boards = boardsOf(testbed);
+  const devices = devicesOf(system);
+  const names = new Set(boards.map((board) => board.name));
+  const lost = devices.find((device) => !names.has(device.board));
+  if (lost) {
+    const cause = `device ${lost.name} is on board ${lost.board}, which ${testbed.file} does not have`;
+    const next = `add ${lost.board} to its boards, or place the device on ${[...names].join(', ')}`;
+    throw new Failure('E_BOARD', EXIT.noBoard, cause, next);
+  }
+  const paths = makeState(options.stateDir);
+  const bundle = join(paths.folder, 'board.js');
+  writeFileSync(bundle, (await boardBundle()).text);
+  const world = worldOf(testbed);
+  const header: TraceHeader = {
+    ...headerOf(system),
+    system: system.value.name,
+    devices: devices.map((device) => device.name),
+    types: Object.keys(system.value.messages),
+  };
+  return {
+    bundle,
+    boards,
+    devices,
+    world: world && { ...world, options: { ...world.options, ...options.worldOptions } },
+    seed: options.seed ?? 1,
+    speed: options.speed ?? 1,
+    stateDir: paths.folder,
+    systemFile: system.file,
+    header,
+    line: options.line ?? 'auto',
+  };
+}
