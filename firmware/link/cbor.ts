@@ -15,7 +15,7 @@ const TWO_32 = 4294967296;
 const INTEGER_END = 9007199254740992;
 const REPLACEMENT = 0xfffd;
 
-const hasOwn = Object.prototype.hasOwnProperty;
+const hasOwn = {}.hasOwnProperty;
 const scratch = new Uint8Array(8);
 const scratchView = new DataView(scratch.buffer);
 

@@ -2,8 +2,9 @@
 // lets classes pass, esbuild lowers arrows, and neither sees a use before its definition. So the code is parsed
 // and its tree walked; what an engine cannot do is refused with its line, before any board sees it.
 
-import { relative, sep } from 'node:path';
+import { readdirSync } from 'node:fs';
 import { SourceMap } from 'node:module';
+import { join, relative, sep } from 'node:path';
 import type { AnyNode, Program } from 'acorn';
 import { parse } from 'acorn';
 import { transformSync } from 'esbuild';
@@ -102,16 +103,13 @@ function visitFunction(node: AnyNode, parents: AnyNode[], report: Report): void 
       break;
     }
   }
-  const parent = parents.at(-1);
-  if (node.type === 'FunctionDeclaration' && parent && !/^(Program|Export)/.test(parent.type)) {
-    const body = parents.at(-2);
-    if (!(parent.type === 'BlockStatement' && body && isFunction(body))) {
-      report(node, 'function declared in a block: declare it at the level of the function');
-    }
-  }
 }
 
-function visitMember(node: AnyNode & { type: 'MemberExpression' }, known: (name: string) => boolean, report: Report): void {
+function visitMember(
+  node: AnyNode & { type: 'MemberExpression' },
+  known: (name: string) => boolean,
+  report: Report,
+): void {
   const name = node.computed || node.property.type !== 'Identifier' ? literalText(node.property) : node.property.name;
   if (name === null) return;
   if (name === '__proto__' || name === 'constructor') report(node, `.${name}: out of reach of board code`);
@@ -127,7 +125,12 @@ function literalText(node: AnyNode): string | null {
 }
 
 function isLength(node: AnyNode): boolean {
-  return node.type === 'MemberExpression' && !node.computed && node.property.type === 'Identifier' && node.property.name === 'length';
+  return (
+    node.type === 'MemberExpression' &&
+    !node.computed &&
+    node.property.type === 'Identifier' &&
+    node.property.name === 'length'
+  );
 }
 
 function visit(node: AnyNode, parents: AnyNode[], known: (name: string) => boolean, report: Report): void {
@@ -144,7 +147,8 @@ function visit(node: AnyNode, parents: AnyNode[], known: (name: string) => boole
     case 'LogicalExpression': {
       const what = OPERATORS[node.operator];
       if (what) report(node, what);
-      if (node.type === 'AssignmentExpression' && isLength(node.left)) report(node, 'assignment to length: use splice, or a new array');
+      if (node.type === 'AssignmentExpression' && isLength(node.left))
+        report(node, 'assignment to length: use splice, or a new array');
       break;
     }
     case 'UpdateExpression':
@@ -156,7 +160,8 @@ function visit(node: AnyNode, parents: AnyNode[], known: (name: string) => boole
     case 'Property':
       if (node.kind !== 'init') report(node, `${node.kind}ter: use a function`);
       if (node.computed) report(node, 'computed key: assign it afterwards');
-      if (!node.computed && node.key.type === 'Identifier' && node.key.name === '__proto__') report(node, '__proto__: out of reach of board code');
+      if (!node.computed && node.key.type === 'Identifier' && node.key.name === '__proto__')
+        report(node, '__proto__: out of reach of board code');
       break;
     case 'Literal':
       if (node.regex) report(node, 'regular expression: compare characters');
@@ -164,7 +169,8 @@ function visit(node: AnyNode, parents: AnyNode[], known: (name: string) => boole
       break;
     case 'SwitchStatement': {
       const at = node.cases.findIndex((branch) => branch.test === null);
-      if (at >= 0 && at < node.cases.length - 1) report(node.cases[at] as AnyNode, 'default not last: Espruino wants it last');
+      if (at >= 0 && at < node.cases.length - 1)
+        report(node.cases[at] as AnyNode, 'default not last: Espruino wants it last');
       break;
     }
     case 'MemberExpression':
@@ -243,7 +249,10 @@ export function gate(source: string, file: string, place: Place = placeOf(file))
   const out: Finding[] = [];
   for (const { at, what } of inspect(program, place)) {
     const line = starts.findLastIndex((start) => start <= at);
-    const entry = map.findEntry(line, at - (starts[line] as number)) as { originalLine?: number; originalColumn?: number };
+    const entry = map.findEntry(line, at - (starts[line] as number)) as {
+      originalLine?: number;
+      originalColumn?: number;
+    };
     const finding = { line: (entry.originalLine ?? 0) + 1, column: (entry.originalColumn ?? 0) + 1, what };
     // what TypeScript turns into code of its own
     if (/^\s*(export\s+)?(const\s+)?(enum|namespace|module)\s/.test(lines[finding.line - 1] ?? '')) {
@@ -254,4 +263,14 @@ export function gate(source: string, file: string, place: Place = placeOf(file))
     seen.add(key);
   }
   return out.sort((a, b) => a.line - b.line || a.column - b.column);
+}
+
+/** The files under the gate: all of firmware/ and hal/ but for the virtual drivers, which run in Node. */
+export function boardSources(): string[] {
+  return ['firmware', 'hal'].flatMap((folder) =>
+    readdirSync(join(root(), folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts') && !(folder === 'hal' && name.startsWith('virtual')))
+      .map((name) => join(root(), folder, name))
+      .sort(),
+  );
 }

@@ -2,7 +2,7 @@
 // its definition has run, or whose definition stands in a branch that did not run, is a ReferenceError there and
 // nowhere else.
 
-import type { AnyNode, Program } from 'acorn';
+import type { AnyNode, Identifier, Program } from 'acorn';
 import { children, isFunction } from './tree.ts';
 
 /** A function, or the module: what has a run of its own. */
@@ -63,11 +63,11 @@ function isBranch(parent: AnyNode, child: AnyNode): boolean {
   }
 }
 
-/** The names that a pattern binds. */
-function bound(pattern: AnyNode): string[] {
+/** The identifiers that a pattern binds. */
+function bound(pattern: AnyNode): Identifier[] {
   switch (pattern.type) {
     case 'Identifier':
-      return [pattern.name];
+      return [pattern];
     case 'ArrayPattern':
       return pattern.elements.flatMap((element) => (element ? bound(element) : []));
     case 'ObjectPattern':
@@ -98,7 +98,9 @@ export function order(program: Program, report: Report): Map<string, AnyNode[]> 
   const called = new Set<AnyNode>();
   const frames = new Map<AnyNode, Frame>();
 
-  function declare(scope: Scope, text: string, from: number, branch: AnyNode): Name {
+  function declare(scope: Scope, id: Identifier, from: number, branch: AnyNode): Name {
+    const text = id.name;
+    declared.add(id);
     let name = scope.names.get(text);
     if (!name) {
       name = { text, frame: scope.frame, sites: [], functions: [] };
@@ -131,30 +133,30 @@ export function order(program: Program, report: Report): Map<string, AnyNode[]> 
     markCalls(node);
     if (isFunction(node)) {
       const fn = node as AnyNode & { type: 'FunctionExpression' };
-      if (node.type === 'FunctionDeclaration' && fn.id) declare(outer, fn.id.name, fn.end, stretch);
+      if (node.type === 'FunctionDeclaration' && fn.id) declare(outer, fn.id, fn.end, stretch);
       const frame: Frame = { outer: outer.frame, now: called.has(node), uses: new Set() };
       frames.set(node, frame);
       if (node.type === 'FunctionDeclaration' && fn.id) outer.names.get(fn.id.name)?.functions.push(frame);
       scope = { outer, frame, names: new Map(), whole: true };
       stretch = node;
-      if (fn.id) declared.add(fn.id);
-      if (node.type === 'FunctionExpression' && fn.id) declare(scope, fn.id.name, fn.start, node);
-      for (const text of fn.params.flatMap(bound)) declare(scope, text, fn.start, node);
+      if (node.type === 'FunctionExpression' && fn.id) declare(scope, fn.id, fn.start, node);
+      for (const id of fn.params.flatMap(bound)) declare(scope, id, fn.start, node);
     } else if (SCOPES.test(node.type) && !(parent && isFunction(parent))) {
       scope = { outer, frame: outer.frame, names: new Map(), whole: false };
     }
     if (node.type === 'CatchClause' && node.param) {
-      for (const text of bound(node.param)) declare(scope, text, node.param.end, node);
+      for (const id of bound(node.param)) declare(scope, id, node.param.end, node);
     } else if (node.type === 'ClassDeclaration' && node.id) {
-      declare(scope, node.id.name, node.end, stretch);
+      declare(scope, node.id, node.end, stretch);
     } else if (node.type === 'ImportDeclaration') {
-      for (const specifier of node.specifiers) declare(top, specifier.local.name, 0, program);
+      for (const specifier of node.specifiers) declare(top, specifier.local, 0, program);
       return;
     } else if (node.type === 'ExportNamedDeclaration' && !node.declaration) {
       // the value is taken when everything has run
       if (!node.source) {
         for (const { local } of node.specifiers) {
-          if (local.type === 'Identifier' && !top.names.has(local.name)) uses.push({ node: local, text: local.name, scope: top, call: false });
+          if (local.type === 'Identifier' && !top.names.has(local.name))
+            uses.push({ node: local, text: local.name, scope: top, call: false });
         }
       }
       return;
@@ -172,15 +174,15 @@ export function order(program: Program, report: Report): Map<string, AnyNode[]> 
     if (node.type === 'VariableDeclaration') {
       const into = node.kind === 'var' ? whole(scope) : scope;
       for (const declarator of node.declarations) {
-        for (const text of bound(declarator.id)) {
-          const name = declare(into, text, declarator.end, stretch);
+        for (const id of bound(declarator.id)) {
+          const name = declare(into, id, declarator.end, stretch);
           if (declarator.init) name.functions.push(...functionsIn(declarator.init));
         }
       }
     }
   }
 
-  /** An identifier that is no reference: the name of a property or label, or one that is being declared. */
+  /** An identifier that is no reference, but the name of a property or label. */
   function isLabel(parent: AnyNode, child: AnyNode): boolean {
     switch (parent.type) {
       case 'MemberExpression':
@@ -195,17 +197,8 @@ export function order(program: Program, report: Report): Map<string, AnyNode[]> 
       case 'ContinueStatement':
       case 'MetaProperty':
         return true;
-      case 'VariableDeclarator':
-        return child === parent.id;
-      case 'ClassDeclaration':
-        return child === parent.id;
-      case 'CatchClause':
-        return child === parent.param;
-      case 'RestElement':
-      case 'ArrayPattern':
-        return true;
       default:
-        return isFunction(parent) && parent.type !== 'Program' && child !== (parent as { body?: AnyNode }).body;
+        return false;
     }
   }
 

@@ -13,7 +13,8 @@ export function children(node: AnyNode): AnyNode[] {
     if (Array.isArray(value)) out.push(...value.filter(isNode));
     else if (isNode(value)) out.push(value);
   }
-  return out;
+  // key and value of a shorthand property are one node
+  return [...new Set(out)];
 }
 
 export function isFunction(node: AnyNode): boolean {

@@ -1,0 +1,1 @@
+export async function wait(): Promise<void> {} // bad: async function

@@ -1,0 +1,2 @@
+await 1; // bad: await
+export const ready = true;

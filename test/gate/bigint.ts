@@ -1,0 +1,1 @@
+export const big = 10n; // bad: bigint

@@ -1,0 +1,7 @@
+export function safe(fn: () => void): void {
+  try {
+    fn();
+  } catch { // bad: catch without a name
+    return;
+  }
+}

@@ -1,0 +1,1 @@
+export const Filter = class {}; // bad: class

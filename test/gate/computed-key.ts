@@ -1,0 +1,3 @@
+export function entry(key: string, value: number): object {
+  return { [key]: value }; // bad: computed key
+}

@@ -1,0 +1,3 @@
+export function maker(it: object): unknown {
+  return it.constructor; // bad: .constructor
+}

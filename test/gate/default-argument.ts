@@ -1,0 +1,3 @@
+export function next(it: number, by = 1): number { // bad: default argument
+  return it + by;
+}

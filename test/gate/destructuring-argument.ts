@@ -1,0 +1,3 @@
+export function first({ a }: { a: number }): number { // bad: destructuring
+  return a;
+}

@@ -1,0 +1,4 @@
+export enum Mode { // bad: enum or namespace
+  Sun,
+  Nadir,
+}

@@ -1,0 +1,3 @@
+export function run(text: string): unknown {
+  return new Function(text); // bad: Function
+}

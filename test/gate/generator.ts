@@ -1,0 +1,3 @@
+export function* numbers(): unknown { // bad: generator
+  yield 1; // bad: generator
+}

@@ -1,0 +1,5 @@
+export const it = {
+  get one(): number { // bad: getter
+    return 1;
+  },
+};

@@ -1,0 +1,1 @@
+export const here = import.meta; // bad: new.target or import.meta

@@ -1,0 +1,3 @@
+export function load(): unknown {
+  return import('./class.ts'); // bad: import()
+}

@@ -1,0 +1,3 @@
+export function text(it: unknown): string {
+  return JSON.stringify(it); // bad: JSON
+}

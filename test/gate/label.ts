@@ -1,0 +1,5 @@
+export function run(): void {
+  outer: for (;;) { // bad: label
+    for (;;) break outer;
+  }
+}

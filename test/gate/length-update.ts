@@ -1,0 +1,3 @@
+export function shorter(list: number[]): void {
+  list.length--; // bad: assignment to length
+}

@@ -1,0 +1,1 @@
+export const seen = new Map<string, number>(); // bad: Map

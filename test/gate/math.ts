@@ -1,0 +1,3 @@
+export function whole(x: number): number {
+  return Math.trunc(x); // bad: Math.trunc
+}

@@ -1,0 +1,3 @@
+export function has(list: number[], it: number): boolean {
+  return list.includes(it); // bad: .includes()
+}

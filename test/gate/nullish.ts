@@ -1,0 +1,3 @@
+export function orZero(x: number | null): number {
+  return x ?? 0; // bad: operator ??
+}

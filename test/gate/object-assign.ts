@@ -1,0 +1,3 @@
+export function copy(it: object): object {
+  return Object.assign({}, it); // bad: Object.assign
+}

@@ -1,0 +1,5 @@
+export function square(x: number): number {
+  let y = x;
+  y **= 2; // bad: operator **=
+  return y;
+}

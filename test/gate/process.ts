@@ -1,0 +1,3 @@
+export function home(): unknown {
+  return process.env; // bad: process
+}

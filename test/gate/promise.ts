@@ -1,0 +1,3 @@
+export function soon(): unknown {
+  return Promise.resolve(1); // bad: Promise
+}

@@ -1,0 +1,3 @@
+export function watch(it: object): object {
+  return new Proxy(it, {}); // bad: Proxy
+}

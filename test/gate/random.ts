@@ -1,0 +1,3 @@
+export function noise(): number {
+  return Math.random(); // bad: Math.random
+}

@@ -1,0 +1,3 @@
+export function keys(it: object): unknown {
+  return Reflect.ownKeys(it); // bad: Reflect
+}

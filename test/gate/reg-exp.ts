@@ -1,0 +1,1 @@
+export const NAME = new RegExp('^[a-z]+$'); // bad: RegExp

@@ -1,0 +1,3 @@
+export function most(...list: number[]): number { // bad: rest argument
+  return list[0];
+}

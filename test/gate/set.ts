@@ -1,0 +1,1 @@
+export const seen = new Set<string>(); // bad: Set

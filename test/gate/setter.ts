@@ -1,0 +1,3 @@
+export const it = {
+  set one(x: number) {}, // bad: setter
+};

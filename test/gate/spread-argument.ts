@@ -1,0 +1,3 @@
+export function most(list: number[]): number {
+  return Math.max(...list); // bad: spread
+}

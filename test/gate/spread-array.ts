@@ -1,0 +1,6 @@
+export function join(a: number[], b: number[]): number[] {
+  return [
+    ...a, // bad: spread
+    b[0],
+  ];
+}

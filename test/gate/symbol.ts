@@ -1,0 +1,3 @@
+export function mark(): unknown {
+  return Symbol('mark'); // bad: Symbol
+}

@@ -1,0 +1,3 @@
+export function same(tag: (text: unknown) => string): string {
+  return tag`a`; // bad: template literal
+}

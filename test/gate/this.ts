@@ -1,0 +1,3 @@
+export function me(this: unknown): unknown {
+  return this; // bad: this
+}

@@ -1,0 +1,1 @@
+export const seen = new WeakMap<object, number>(); // bad: WeakMap
