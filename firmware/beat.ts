@@ -221,11 +221,13 @@ function gather(rt: Runtime, now: number): void {
   tellAll(rt, { kind: 'start', t: 0, seed: 0 }, false);
 }
 
+/** A cut takes too long: longer than one that had to declare a process dead, and its rounds after that. */
 function stalled(rt: Runtime, now: number): boolean {
-  const absentMs = rt.active.plan.policy.absentMs;
+  const policy = rt.active.plan.policy;
+  const longest = policy.absentMs + 5 * policy.heartbeatMs;
   for (let i = 0; i < rt.locals.length; i++) {
     const local = rt.locals[i];
-    if (local.frozenAt >= 0 && now - local.frozenAt > absentMs) return true;
+    if (local.frozenAt >= 0 && now - local.frozenAt > longest) return true;
   }
   return false;
 }

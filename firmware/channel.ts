@@ -26,6 +26,9 @@ export function outgoingOf(rt: Runtime, from: Pid, device: number, to: Pid): Out
     flying: 0,
     due: 0,
     repeatMs: REPEAT_MS,
+    recover: 0,
+    timed: -1,
+    timedAt: 0,
     ackedQ: 0,
     base: 0,
   };
@@ -54,11 +57,32 @@ export function transmit(rt: Runtime, outgoing: Outgoing): void {
   const board = boardOf(rt, outgoing.to);
   if (board < 0 || board === rt.board || !ready(rt, board)) return;
   const most = Math.min(outgoing.queue.length, WINDOW);
-  if (outgoing.flying === 0) outgoing.due = rt.hal.now() + outgoing.repeatMs;
+  const now = rt.hal.now();
+  if (outgoing.flying === 0) outgoing.due = now + outgoing.repeatMs;
   while (outgoing.flying < most) {
-    transmitOne(rt, outgoing, outgoing.queue[outgoing.flying], board);
+    const message = outgoing.queue[outgoing.flying];
+    if (outgoing.timed < 0) {
+      outgoing.timed = numberOf(outgoing, message);
+      outgoing.timedAt = now;
+    }
+    transmitOne(rt, outgoing, message, board);
     outgoing.flying++;
   }
+}
+
+/** Repeats the oldest message alone: those behind it wait at the receiver, if they have come. */
+function repeatHead(rt: Runtime, outgoing: Outgoing, board: number): void {
+  rt.bus.resent++;
+  outgoing.timed = -1;
+  transmitOne(rt, outgoing, outgoing.queue[0], board);
+}
+
+/** A board is busy, or a bus slow: patience follows what acknowledgements take (as RFC 6298 does, simplified). */
+function learnRoundTrip(rt: Runtime, outgoing: Outgoing, number: number): void {
+  if (outgoing.timed < 0 || number < outgoing.timed) return;
+  const ms = rt.hal.now() - outgoing.timedAt;
+  rt.roundTripMs = rt.roundTripMs === 0 ? ms : rt.roundTripMs + (ms - rt.roundTripMs) / 8;
+  outgoing.timed = -1;
 }
 
 /** Nothing of this channel is under way any more. */
@@ -112,10 +136,17 @@ export function acknowledged(rt: Runtime, outgoing: Outgoing, number: number): v
     gone++;
   }
   if (gone === 0) return;
+  learnRoundTrip(rt, outgoing, number);
   outgoing.queue.splice(0, gone);
   outgoing.flying = Math.max(0, outgoing.flying - gone);
-  outgoing.repeatMs = REPEAT_MS;
+  outgoing.repeatMs = Math.min(Math.max(REPEAT_MS, 3 * rt.roundTripMs), REPEAT_MAX_MS);
   outgoing.due = rt.hal.now() + outgoing.repeatMs;
+  const board = boardOf(rt, outgoing.to);
+  if (number >= outgoing.recover) outgoing.recover = 0;
+  else if (outgoing.flying > 0 && board >= 0 && board !== rt.board && ready(rt, board)) {
+    // one of several that were lost: the next is not waited for again
+    repeatHead(rt, outgoing, board);
+  }
   transmit(rt, outgoing);
 }
 
@@ -128,10 +159,13 @@ export function repeatDue(rt: Runtime, now: number): number {
     const board = boardOf(rt, outgoing.to);
     if (board < 0 || board === rt.board || !ready(rt, board)) continue;
     if (now >= outgoing.due) {
-      rt.bus.resent += outgoing.flying;
-      if (outgoing.flying > 0) outgoing.repeatMs = Math.min(2 * outgoing.repeatMs, REPEAT_MAX_MS);
-      outgoing.flying = 0;
-      transmit(rt, outgoing);
+      if (outgoing.flying === 0) transmit(rt, outgoing);
+      else {
+        outgoing.recover = numberOf(outgoing, outgoing.queue[outgoing.flying - 1]);
+        outgoing.repeatMs = Math.min(2 * outgoing.repeatMs, REPEAT_MAX_MS);
+        outgoing.due = now + outgoing.repeatMs;
+        repeatHead(rt, outgoing, board);
+      }
     }
     if (next < 0 || outgoing.due < next) next = outgoing.due;
   }

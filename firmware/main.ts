@@ -59,6 +59,7 @@ function createRuntime(hal: Hal, agent: Agent, image: Image): Runtime {
     lost: '',
     interrupted: '',
     trace: null,
+    roundTripMs: 0,
     bus: { sent: 0, received: 0, resent: 0, bad: 0 },
   };
 }

@@ -39,6 +39,11 @@ export interface Outgoing {
   /** when they are repeated, ms */
   due: number;
   repeatMs: number;
+  /** last number that was on the bus when one had to be repeated; 0: all is well */
+  recover: number;
+  /** number of the message whose way there and back is timed, or -1; and when it was sent, ms */
+  timed: number;
+  timedAt: number;
   /** highest `q` acknowledged */
   ackedQ: number;
   /** of a device: number of the first input on this channel; 0: none yet */
@@ -112,6 +117,8 @@ export interface Runtime {
   interrupted: string;
   /** gets what the trace line of a step or a note is made of; null: nobody listens */
   trace: ((line: TraceRecord) => void) | null;
+  /** smoothed time until an acknowledgement comes, ms */
+  roundTripMs: number;
   bus: { sent: number; received: number; resent: number; bad: number };
 }
 
