@@ -3,7 +3,9 @@
 import type { Command } from 'commander';
 import { EXIT, Failure } from '../failure.ts';
 import type { LabBoard } from '../lab.ts';
-import { startTestbed, stopTestbed } from '../testbed/client.ts';
+import { readSystem, readTestbed } from '../describe/read.ts';
+import { startDaemon, stopTestbed } from '../testbed/client.ts';
+import { configOf } from '../testbed/setup.ts';
 import { common, contextOf, needSystem, withLab } from './context.ts';
 import { table } from './output.ts';
 
@@ -27,13 +29,11 @@ export function register(program: Command): void {
     .option('--seed <n>', 'seed of the device world', Number, 1)
     .action(async (options) => {
       const context = contextOf(options);
-      const lab = await startTestbed({
-        systemFile: needSystem(context),
-        testbedFile: context.testbedFile,
-        stateDir: context.stateDir,
-        speed: options.speed,
-        seed: options.seed,
-      });
+      const system = readSystem(needSystem(context));
+      const testbed = readTestbed(context.testbedFile);
+      const { stateDir } = context;
+      const { speed, seed } = options;
+      const lab = await startDaemon(await configOf({ system, testbed, stateDir, speed, seed }));
       const boards = lab.boards();
       context.out.data({ state: context.stateDir, boards }, () => boardsText(boards));
       context.out.say('the testbed is up; next: npx understudy flash');

@@ -2,9 +2,8 @@
 // guarded, or started and committed at once, or not at all.
 
 import { join, resolve } from 'node:path';
-import type { Report } from '../check/check.ts';
 import { check } from '../check/check.ts';
-import type { TraceLine } from '../check/types.ts';
+import type { Report, TraceLine } from '../check/types.ts';
 import { readSystem, readTestbed, readUpgrade } from '../describe/read.ts';
 import { root } from '../build/root.ts';
 import type { WorldRecord } from '../lab.ts';

@@ -1,14 +1,16 @@
 // From descriptions to a testbed: what its boards are, what devices they have, what stands beside them.
 
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { boardBundle } from '../build/bundle.ts';
+import { root } from '../build/root.ts';
 import type { System, Testbed } from '../describe/read.ts';
 import { boardType } from '../describe/read.ts';
 import { fieldsOf } from '../describe/compile.ts';
 import { EXIT, Failure } from '../failure.ts';
 import type { CreateWorld } from '../lab.ts';
-import type { TraceLine } from '../check/types.ts';
-import type { TestbedBoard, TestbedDevice } from './config.ts';
+import type { TraceHeader } from '../trace/file.ts';
+import type { TestbedBoard, TestbedConfig, TestbedDevice } from './config.ts';
 import { Lockstep } from './lockstep.ts';
 import { loadWorld } from './world.ts';
 
@@ -46,11 +48,44 @@ export function worldOf(testbed: Testbed): { module: string; options: Record<str
 }
 
 /** First line of a trace: both sides of every component, on the board where the description places it. */
-export function headerOf(system: System): TraceLine {
-  const processes = Object.entries(system.value.components).flatMap(([name, component], index) =>
-    [0, 1].map((side): [number, string, string] => [2 * index + side, `${name}/${side}`, component.board]),
+export function headerOf(system: System): TraceHeader {
+  const { components, devices, messages, name } = system.value;
+  const processes = Object.entries(components).flatMap(([component, { board }], index) =>
+    [0, 1].map((side): [number, string, string] => [2 * index + side, `${component}/${side}`, board]),
   );
-  return { v: 1, trace: 'understudy', processes };
+  const names = { devices: Object.keys(devices), types: Object.keys(messages) };
+  return { v: 1, trace: 'understudy', system: name, processes, ...names };
+}
+
+export interface DaemonSetup {
+  testbed: Testbed;
+  system: System;
+  stateDir: string;
+  seed: number;
+  speed: number;
+}
+
+/** What the daemon is told. The bundle is a file: each board's process reads it at its boot. */
+export async function configOf(setup: DaemonSetup): Promise<TestbedConfig> {
+  const built = join(root(), 'dist', 'board.js');
+  let bundle = built;
+  if (import.meta.url.endsWith('.ts') || !existsSync(built)) {
+    mkdirSync(setup.stateDir, { recursive: true, mode: 0o700 });
+    bundle = join(setup.stateDir, 'board.js');
+    writeFileSync(bundle, (await boardBundle()).text);
+  }
+  return {
+    bundle,
+    boards: boardsOf(setup.testbed),
+    devices: devicesOf(setup.system),
+    world: worldOf(setup.testbed),
+    seed: setup.seed,
+    speed: setup.speed,
+    stateDir: setup.stateDir,
+    systemFile: setup.system.file,
+    header: headerOf(setup.system),
+    line: 'auto',
+  };
 }
 
 export interface LockstepSetup {
@@ -92,13 +127,4 @@ export async function openLockstep(setup: LockstepSetup): Promise<Lockstep> {
     loss: setup.loss,
     traces: setup.traces,
   });
-}
-
-/** Files of a mission's folder by their usual names. */
-export function filesIn(folder: string): { system: string; testbed: string; state: string } {
-  return {
-    system: join(folder, 'system.json'),
-    testbed: join(folder, 'testbed.json'),
-    state: join(folder, '.understudy'),
-  };
 }

@@ -1,0 +1,35 @@
+// understudy stage: brings an upgrade to the boards while they keep working.
+
+import type { Command } from 'commander';
+import { saveVersion } from '../operate/library.ts';
+import { insist } from '../operate/preflight.ts';
+import { stage } from '../operate/stage.ts';
+import { common, contextOf, withLab } from './context.ts';
+import { plan, preflightText } from './preflight.ts';
+import { createBars } from './progress.ts';
+
+export function register(program: Command): void {
+  common(program.command('stage'))
+    .argument('<upgrade>', 'path of an upgrade.json')
+    .description('transfer an upgrade to the boards while they keep working')
+    .option('--again', 'even if these boards have reverted it before', false)
+    .option('--dry-run', 'show the plan, send nothing', false)
+    .action(async (upgradeFile, options) => {
+      const context = contextOf(options);
+      const { upgrade, flight } = await plan(context, upgradeFile);
+      context.out.say(preflightText(flight));
+      insist(flight);
+      if (options.dryRun) {
+        context.out.data(flight, () => 'nothing was sent');
+        return;
+      }
+      const bars = createBars(context.out.json);
+      const boards = await withLab(context, async (lab) => {
+        saveVersion(context.stateDir, upgrade);
+        return stage(lab, upgrade, { again: options.again, onProgress: (p) => bars.update(p) });
+      });
+      bars.finish();
+      context.out.data({ hash: upgrade.hash, boards }, () => `${upgrade.hash} is staged on ${boards.join(', ')}`);
+      context.out.say('the running version is untouched; next: npx understudy start');
+    });
+}

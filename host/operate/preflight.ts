@@ -1,0 +1,145 @@
+// Before an upgrade: what it would do, and what speaks against it. Nothing is sent to a board.
+
+import { dirname } from 'node:path';
+import type { Plan } from '../../firmware/plan.ts';
+import type { Difference } from '../describe/cluster.ts';
+import { schemaDifferences } from '../describe/cluster.ts';
+import type { BoardType } from '../describe/formats.ts';
+import type { Testbed } from '../describe/read.ts';
+import { boardType } from '../describe/read.ts';
+import { EXIT, Failure } from '../failure.ts';
+import type { Version } from './version.ts';
+import { imageOf } from './version.ts';
+
+/** Rough memory of a process beside the text of its module, bytes: state, tables, queues. */
+const PROCESS_BYTES = 6 * 1024;
+/** And of the runtime itself. */
+const RUNTIME_BYTES = 24 * 1024;
+
+export interface BoardFlight {
+  board: string;
+  type: string;
+  imageBytes: number;
+  slotBytes: number;
+  /** processes during guarded operation */
+  active: string[];
+  low: string[];
+  shadow: string[];
+  memoryBytes: number;
+  /** 0: not known */
+  memoryLimit: number;
+}
+
+export interface Preflight {
+  upgrade: string;
+  hash: string;
+  base: string;
+  cluster: string[];
+  added: string[];
+  removed: string[];
+  differences: Difference[];
+  boards: BoardFlight[];
+  policy: Plan['policy'];
+  warnings: string[];
+  refusals: { code: string; cause: string; next: string }[];
+}
+
+function names(plan: Plan, base: Plan, components: number[]): string[] {
+  return components.map((c) => plan.components[c]?.name ?? base.components[c]?.name ?? '');
+}
+
+function boardFlight(base: Version, upgrade: Version, board: string, name: string, type: BoardType): BoardFlight {
+  const cluster = upgrade.plan.upgrade?.cluster ?? [];
+  const out: BoardFlight = {
+    board,
+    type: name,
+    imageBytes: imageOf(upgrade, board).bytes.length,
+    slotBytes: Math.floor((type.flash.sectors - 2) / 4) * type.flash.sectorBytes,
+    active: [],
+    low: [],
+    shadow: [],
+    memoryBytes: RUNTIME_BYTES,
+    memoryLimit: type.memoryBytes,
+  };
+  const add = (list: string[], version: Version, c: number): void => {
+    const component = version.plan.components[c];
+    if (!component || version.plan.boards[component.board] !== board) return;
+    list.push(component.name);
+    out.memoryBytes += PROCESS_BYTES + 2 * (version.modules[component.module] ?? '').length;
+  };
+  const count = Math.max(base.plan.components.length, upgrade.plan.components.length);
+  for (let c = 0; c < count; c++) {
+    if (!cluster.includes(c)) add(out.active, base, c);
+    else {
+      add(out.shadow, base, c);
+      add(out.low, upgrade, c);
+    }
+  }
+  return out;
+}
+
+/** Board types are those of the testbed; `sharedFate` and interrupts as in PROTOCOL 7. */
+export function preflight(base: Version, upgrade: Version, testbed: Testbed): Preflight {
+  const plan = upgrade.plan;
+  const info = plan.upgrade as NonNullable<Plan['upgrade']>;
+  const warnings: string[] = [];
+  const refusals: Preflight['refusals'] = [];
+  const refuse = (code: string, cause: string, next: string): void => {
+    refusals.push({ code, cause, next });
+  };
+  const boards: BoardFlight[] = [];
+  for (const board of plan.boards) {
+    const entry = testbed.value.boards[board];
+    if (!entry) {
+      refuse('E_BOARD', `the testbed has no board named ${board}`, `add it to ${testbed.file}`);
+      continue;
+    }
+    const type = boardType(entry.type, dirname(testbed.file));
+    const flight = boardFlight(base, upgrade, board, entry.type, type);
+    boards.push(flight);
+    if (flight.imageBytes > flight.slotBytes) {
+      const cause = `board ${board}: an image of ${flight.imageBytes} bytes, a slot of ${flight.slotBytes}`;
+      refuse('E_SPACE', cause, 'make its modules smaller, or use a board with more flash');
+    }
+    if (flight.memoryLimit > 0 && flight.memoryBytes > flight.memoryLimit) {
+      const what = flight.shadow.length > 0 ? `no room for the shadow${flight.shadow.length > 1 ? 's' : ''} of ${flight.shadow.join(', ')}` : 'too little memory';
+      const cause = `board ${board}: ${what}: about ${flight.memoryBytes} bytes wanted, ${flight.memoryLimit} there`;
+      refuse('E_MEMORY', cause, 'place the new version on a board of its own: `board` in the upgrade');
+    }
+    const survivors = [...flight.active, ...flight.shadow];
+    if (!type.interrupts && flight.low.length > 0 && survivors.length > 0) {
+      const cause = `board ${board} cannot interrupt a call: a hang of ${flight.low.join(', ')} would reset it, and with it ${survivors.join(', ')}`;
+      if (!plan.sharedFate) refuse('E_FATE', cause, 'place the new version on a board of its own, or set "sharedFate": true');
+      else if (plan.durability === 'off') refuse('E_FATE', `${cause}; sharedFate needs durability`, 'set "durability": "guard"');
+      else warnings.push(cause);
+    }
+  }
+  if (plan.durability !== 'off') {
+    warnings.push(`durability "${plan.durability}" is asked for, but this release keeps no journal on flash: a board of a survivor that loses power during guarded operation ends the guard`);
+  }
+  if (plan.policy.commitAfterMs === 0 && plan.policy.validated === 0) {
+    warnings.push('no guard policy: guarded operation ends only on a word (npx understudy commit)');
+  }
+  const texts = names(plan, base.plan, info.cluster);
+  return {
+    upgrade: info.name,
+    hash: upgrade.hash,
+    base: base.hash,
+    cluster: texts,
+    added: names(plan, base.plan, info.added),
+    removed: names(plan, base.plan, info.removed),
+    differences: schemaDifferences(base.plan, plan),
+    boards,
+    policy: plan.policy,
+    warnings,
+    refusals,
+  };
+}
+
+/** Throws the refusals as one Failure (exit 7). */
+export function insist(flight: Preflight): void {
+  const first = flight.refusals[0];
+  if (!first) return;
+  const causes = flight.refusals.map((r) => r.cause).join('\n');
+  throw new Failure(first.code, EXIT.refused, causes, first.next);
+}
