@@ -96,6 +96,8 @@ export function clear(outgoing: Outgoing): void {
 export function renew(outgoing: Outgoing): void {
   clear(outgoing);
   outgoing.ackedQ = 0;
+  outgoing.recover = 0;
+  outgoing.timed = -1;
   outgoing.base = 0;
 }
 
