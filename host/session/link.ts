@@ -83,6 +83,8 @@ export interface LinkOptions {
   session?: number;
   dataBytes?: number;
   windowBytes?: number;
+  /** How long the line may pause within a frame. One that loses nothing may do so for long, on a busy machine. */
+  quietMs?: number;
 }
 
 export interface LinkCounters {
@@ -117,6 +119,7 @@ export class BoardLink {
   private readonly stream: number;
   private readonly dataBytes: number;
   private readonly windowBytes: number;
+  private readonly quietMs: number;
   private sequence: number;
   /** who waits for a reply, by sequence number */
   private readonly waiting = new Map<number, Waiting>();
@@ -146,6 +149,7 @@ export class BoardLink {
     this.sequence = session & 0xffff;
     this.dataBytes = options.dataBytes ?? DATA_BYTES;
     this.windowBytes = options.windowBytes ?? WINDOW_BYTES;
+    this.quietMs = options.quietMs ?? QUIET_MS;
     line.onData((bytes) => this.receive(bytes));
   }
 
@@ -443,12 +447,16 @@ export class BoardLink {
   /** A frame that lost bytes must not wait for those of the next one. */
   private armQuiet(): void {
     if (this.parser.start === this.parser.end) return;
-    this.stopQuiet = this.clock.after(QUIET_MS, () => {
-      this.stopQuiet = null;
-      const frames: Frame[] = [];
-      flush(this.parser, (frame) => frames.push(frame));
-      for (const frame of frames) this.handle(frame);
-    });
+    this.stopQuiet = this.clock.after(this.quietMs, () => this.broken());
+  }
+
+  /** What came so far of a frame will not go on: the line was silent for too long, or the board lost its power. */
+  broken(): void {
+    this.stopQuiet?.();
+    this.stopQuiet = null;
+    const frames: Frame[] = [];
+    flush(this.parser, (frame) => frames.push(frame));
+    for (const frame of frames) this.handle(frame);
   }
 
   private handle(frame: Frame): void {

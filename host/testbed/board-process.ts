@@ -79,19 +79,22 @@ function turn(): void {
   run(() => undefined);
 }
 
-function plan(next: number): void {
-  clearTimeout(timer);
-  if (leaving || immediate) return;
-  const real = Math.min(Number.isFinite(next) ? next - now() : SLEEP_MAX_MS, SLEEP_MAX_MS) / spec.speed;
-  if (real > 0.5) {
-    timer = setTimeout(turn, real);
-    return;
-  }
+/** What has arrived comes first: else a board on a busy machine would take it for late. */
+function soon(): void {
+  if (immediate) return;
   immediate = true;
   setImmediate(() => {
     immediate = false;
     turn();
   });
+}
+
+function plan(next: number): void {
+  clearTimeout(timer);
+  if (leaving || immediate) return;
+  const real = Math.min(Number.isFinite(next) ? next - now() : SLEEP_MAX_MS, SLEEP_MAX_MS) / spec.speed;
+  if (real > 0.5) timer = setTimeout(soon, real);
+  else soon();
 }
 
 function crash(error: unknown): void {

@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { EXIT, Failure } from '../failure.ts';
 import type { LabBoard } from '../lab.ts';
-import type { Line } from '../session/link.ts';
+import type { Clock, Line } from '../session/link.ts';
 import { BoardLink } from '../session/link.ts';
 import type { TestbedBoard } from './config.ts';
 import type { WireError } from './message.ts';
@@ -27,8 +27,27 @@ const RESTART_MS = 50;
 const WATCHDOG_MS = 10_000;
 /** A process must have booted its bundle by then, ms. */
 const BOOT_MS = 20_000;
+/** The line of a virtual board loses nothing; but its process may have to wait for the machine within a frame, ms. */
+const QUIET_MS = 2000;
 /** Ends the board with the daemon even while the board's own loop is stuck. */
 const SETPRIV = '/usr/bin/setpriv';
+
+/** A timer that is due after the machine was busy lets what has arrived in the meantime be read first. */
+const patientClock: Clock = {
+  now: () => performance.now(),
+  after: (ms, fn) => {
+    let live = true;
+    const timer = setTimeout(() => {
+      setImmediate(() => {
+        if (live) fn();
+      });
+    }, ms);
+    return () => {
+      live = false;
+      clearTimeout(timer);
+    };
+  },
+};
 
 export interface SeatEvents {
   bus(seat: Seat, bytes: Uint8Array): void;
@@ -120,7 +139,7 @@ export class VirtualSeat implements Seat {
     this.board = board;
     this.options = options;
     this.events = events;
-    this.link = new BoardLink(board.name, this.line);
+    this.link = new BoardLink(board.name, this.line, patientClock, { quietMs: QUIET_MS });
   }
 
   info(): LabBoard & { pid: number; boots: number; why: string } {
@@ -187,6 +206,7 @@ export class VirtualSeat implements Seat {
     const { pty, program, spec, logFd } = this.options;
     this.boots++;
     if (pty) dropInput(pty.master);
+    this.link.broken();
     const own = [process.execPath, ...program, JSON.stringify({ ...spec, boot: this.boots } satisfies BoardSpec)];
     const command = existsSync(SETPRIV) ? [SETPRIV, '--pdeathsig', 'KILL', '--', ...own] : own;
     const child = spawn(command[0] as string, command.slice(1), {
@@ -323,7 +343,7 @@ export class RealSeat implements Seat {
   constructor(board: TestbedBoard, events: SeatEvents) {
     this.board = board;
     this.events = events;
-    this.link = new BoardLink(board.name, this.line);
+    this.link = new BoardLink(board.name, this.line, patientClock);
   }
 
   info(): LabBoard & { pid: number; boots: number; why: string } {
