@@ -3,12 +3,14 @@
 
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { transform } from '@swc/core';
 import { type ExportNamedDeclaration, type Identifier, parse } from 'acorn';
 import { type BuildFailure, build } from 'esbuild';
 import { EXIT, Failure } from '../failure.ts';
+import { gate } from './gate.ts';
+import { order } from './order.ts';
 import { root as packageRoot } from './root.ts';
 
 export interface Built {
@@ -22,7 +24,6 @@ export interface Built {
 
 /** What esbuild would lower silently, or cannot: no board language. */
 const REFUSED = {
-  arrow: true,
   'async-await': false,
   'async-generator': false,
   bigint: false,
@@ -58,7 +59,18 @@ async function lower(source: string, file: string): Promise<string> {
     jsc: {
       parser: { syntax: 'ecmascript' },
       minify: {
-        compress: { hoist_funs: false, hoist_vars: false, passes: 2, evaluate: true, inline: 1, typeofs: false },
+        // else functions are made anew at each turn of a loop, and variables used before their definition
+        compress: {
+          hoist_funs: false,
+          hoist_vars: false,
+          inline: 0,
+          reduce_funcs: false,
+          reduce_vars: false,
+          collapse_vars: false,
+          passes: 2,
+          evaluate: true,
+          typeofs: false,
+        },
         mangle: { toplevel: false },
         ecma: 5,
       },
@@ -71,6 +83,23 @@ async function lower(source: string, file: string): Promise<string> {
     throw new Failure('E_BUILD', EXIT.refused, cause, 'the language gate names the construct: npx understudy build');
   }
   return code.trim();
+}
+
+/**
+ * The order of names in what was built: over all modules at once, which no file shows alone, and after a minifier
+ * that knows nothing of Espruino.
+ */
+function checkOrder(text: string, file: string): void {
+  const program = parse(text, { ecmaVersion: 5, sourceType: 'script' });
+  order(program, (node, what) => {
+    const near = text.slice(Math.max(0, node.start - 30), node.start + 30);
+    throw new Failure(
+      'E_BUILD',
+      EXIT.refused,
+      `${file}, as it was built: ${what}, near: ${near}`,
+      'define before use, imports included',
+    );
+  });
 }
 
 function failureOf(error: unknown, file: string): Failure {
@@ -101,6 +130,10 @@ async function bundled(entry: { file: string } | { source: string; folder: strin
       bundle: true,
       format: 'esm',
       target: 'es2015',
+      // nothing beside the source itself may change what comes out
+      platform: 'neutral',
+      tsconfigRaw: '{}',
+      ignoreAnnotations: true,
       supported: REFUSED,
       charset: 'ascii',
       legalComments: 'none',
@@ -137,18 +170,29 @@ export interface Component extends Built {
 
 /**
  * A component's module, in TypeScript or JavaScript with named exports, as an ES5 text that evaluates to an object of
- * them. Same source, same bytes, wherever the file is. Throws Failure E_BUILD with file, line and reason.
+ * them. Same source, same bytes, wherever the file is. Throws Failure E_BUILD or, for a construct that
+ * boards do not know, E_LANGUAGE, both with file, line and reason.
  */
 export async function componentText(file: string): Promise<Component> {
   if (!existsSync(file)) {
     throw new Failure('E_BUILD', EXIT.usage, `there is no module ${file}`, 'check `module` in the description');
   }
   const { text: module, sources } = await bundled({ file });
+  const findings = sources.flatMap((source) =>
+    gate(readFileSync(source, 'utf8'), source, 'board').map(
+      ({ line, column, what }) => `${relative('.', source)}:${line}:${column}: ${what}`,
+    ),
+  );
+  if (findings.length > 0) {
+    const next = 'boards do not know these constructs; see the README';
+    throw new Failure('E_LANGUAGE', EXIT.refused, findings.join('\n'), next);
+  }
   const { body, names } = exportsOf(module);
   const object = names.map(([exported, local]) => `${exported}: ${local}`).join(', ');
   // an expression whose value nobody takes would be optimised away
-  const code = await lower(`_ = (function () {\n${body}\nreturn { ${object} };\n})();`, basename(file));
+  const code = await lower(`_ = (function () {\n'use strict';\n${body}\nreturn { ${object} };\n})();`, basename(file));
   const text = `(${code.replace(/^_=/, '').replace(/;$/, '')})`;
+  checkOrder(text, basename(file));
   return { ...built(text), exports: names.map(([exported]) => exported), sources };
 }
 
@@ -167,5 +211,7 @@ async function makeBoardBundle(): Promise<Built> {
   }
   const source = `import { boot } from './main.ts';\nunderstudy = { boot: boot };\n`;
   const { text } = await bundled({ source, folder: join(root, 'firmware') });
-  return built(await lower(`var understudy;\n(function () {\n${text}\n})();`, 'firmware/main.ts'));
+  const code = await lower(`var understudy;\n(function () {\n'use strict';\n${text}\n})();`, 'firmware/main.ts');
+  checkOrder(code, 'firmware/main.ts');
+  return built(code);
 }

@@ -96,13 +96,20 @@ function visitFunction(node: AnyNode, parents: AnyNode[], report: Report): void 
   const flags = node as unknown as { async?: boolean; generator?: boolean };
   if (flags.async) report(node, 'async function: board code is synchronous');
   if (flags.generator) report(node, 'generator');
-  for (const parent of parents.toReversed()) {
+  for (let i = parents.length - 1; i >= 0; i--) {
+    const parent = parents[i] as AnyNode;
     if (isFunction(parent)) break;
-    if (LOOPS.test(parent.type)) {
+    if (LOOPS.test(parent.type) && repeats(parent, parents[i + 1] ?? node)) {
       report(node, 'function made in a loop: its closures share one binding; make it in a function of its own');
       break;
     }
   }
+}
+
+/** Does a loop run this part of it again and again? */
+function repeats(loop: AnyNode, part: AnyNode): boolean {
+  if (loop.type === 'ForStatement') return part !== loop.init;
+  return loop.type === 'ForInStatement' ? part !== loop.right : true;
 }
 
 function visitMember(
