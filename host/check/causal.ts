@@ -58,6 +58,8 @@ class Engine {
     if (line.trace !== undefined) this.begin(line);
     else if (line.note) {
       if (line.note.kind === 'boot') this.boot(line.board ?? '', line.note.resumed === true);
+      const gone = line.note.kind === 'gone' ? this.byPid.get(line.note.pid ?? -1) : undefined;
+      if (gone) this.renew(gone, 'seat');
     } else if (line.process !== undefined) return this.step(line, line.process);
     return [];
   }
@@ -208,8 +210,8 @@ class Engine {
       received.carried = p.timers.get(event.name ?? '') ?? NOTHING;
       received.operation = p.operation;
     } else if (event.kind === 'reborn' && event.pid !== undefined) {
-      const low = p.operation !== null && !isLive(this.byPid.get(event.pid)?.role ?? '');
-      if (low) return;
+      // a low process or a seat has no channels that its component's live process has not
+      if (!isLive(this.byPid.get(event.pid)?.role ?? '')) return;
       p.sent.delete(event.pid >> 1);
       p.taken.delete(event.pid >> 1);
     }

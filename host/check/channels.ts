@@ -47,9 +47,16 @@ export function noteSend<Entry>(
   return n === expected ? null : `sent number ${n}, expected ${expected}`;
 }
 
-/** Index of the send that a receipt of number `n` takes, or -1: none yet. */
-function find<Entry>(channel: Channel<Entry>, n: number): number {
-  for (let i = channel.got + 1; i < channel.sends.length; i++) if (channel.sends[i]?.n === n) return i;
+/**
+ * Index of the send that a receipt takes, or -1: none yet. The epoch counts too: where a start was cancelled, the next
+ * one begins the channels to its seats at 1 again, and what was sent before may never have been taken.
+ */
+function find<Entry>(channel: Channel<Entry>, event: TraceEvent): number {
+  for (let i = channel.got + 1; i < channel.sends.length; i++) {
+    const sent = channel.sends[i];
+    if (sent?.n !== event.n) continue;
+    if (sent?.message.epoch === undefined || sent.message.epoch >= (event.epoch ?? 0)) return i;
+  }
   return -1;
 }
 
@@ -58,7 +65,7 @@ export function canReceive<Entry>(channel: Channel<Entry> | undefined, event: Tr
   if (!channel) return false;
   const n = event.n as number;
   const last = channel.sends[channel.got];
-  return find(channel, n) >= 0 || (n > 1 && last !== undefined && n <= last.n);
+  return find(channel, event) >= 0 || (n > 1 && last !== undefined && n <= last.n);
 }
 
 /** Matches a receipt. `why`: what is wrong with its number. */
@@ -67,7 +74,7 @@ export function noteReceipt<Entry>(
   event: TraceEvent,
 ): { sent: Sent<Entry> | null; why: string | null } {
   const n = event.n as number;
-  const i = find(channel, n);
+  const i = find(channel, event);
   if (i < 0) {
     const repeat = channel.sends.slice(0, channel.got + 1).some((s) => s.n === n);
     return { sent: null, why: repeat ? `number ${n} was taken twice` : `number ${n} was never sent` };

@@ -45,12 +45,23 @@ export interface BoardStatus {
   epoch: number;
   guarded: boolean;
   started: boolean;
+  /** why the board runs no system; '' while it does */
+  problem: string;
   /** the guard could not be kept: why */
   lost: string;
   uptimeMs: number;
   processes: ProcessStatus[];
   devices: { name: string; inputs: number; done: number; dropped: number; held: boolean }[];
-  bus: { sent: number; received: number; resent: number; bad: number };
+  bus: {
+    sent: number;
+    received: number;
+    resent: number;
+    bad: number;
+    /** channels, messages in them that are not acknowledged, and packets kept for later */
+    channels: number;
+    queued: number;
+    stashed: number;
+  };
   link: { frames: number; bad: number };
   quarantined: string[];
   /** boards that it has not heard of lately */

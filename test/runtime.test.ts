@@ -1,0 +1,535 @@
+// The board runtime on four virtual boards in lockstep: every way a guarded operation can begin and end, with each trace
+// judged by the independent checkers (PROTOCOL 8).
+
+import { afterEach, expect, test } from 'vitest';
+import type { Report } from '../host/check/types.ts';
+import { flash } from '../host/operate/flash.ts';
+import { processesOf, systemStatus } from '../host/operate/status.ts';
+import type { Version } from '../host/operate/version.ts';
+import type { Change, Rig, RigOptions } from './fixtures/lab.ts';
+import { ACTUATOR, BOARDS, base, bring, CONTROLLER, ESTIMATOR, SENSORS, SPARE, TELEMETRY, upgradeOf } from './fixtures/lab.ts';
+
+let rig: Rig | null = null;
+
+afterEach(async () => {
+  await rig?.close();
+  rig = null;
+});
+
+async function up(options: RigOptions = {}): Promise<Rig> {
+  rig = await bring(options);
+  return rig;
+}
+
+/** No violation, and the checkers have had something to look at. */
+function judged(r: Rig, live = false): Report {
+  const report = r.check(live);
+  expect(report.violations.slice(0, 3)).toEqual([]);
+  for (const what of ['steps', 'messages received', 'messages delivered', 'outputs done by drivers', 'device inputs']) {
+    expect(report.counts[what] ?? 0, what).toBeGreaterThan(20);
+  }
+  expect(r.notes('error')).toEqual([]);
+  return report;
+}
+
+/** Both components of the changed message; the estimator's new version on a board of its own. */
+const PAIR: Change['components'] = { [ESTIMATOR]: { board: SPARE }, [CONTROLLER]: {} };
+const PLACES = { places: { 'estimator/1': 'spare' } };
+
+async function guarded(r: Rig, change: Change): Promise<Version> {
+  const upgrade = upgradeOf(r.version, change);
+  await r.stage(upgrade);
+  await r.wait(300);
+  expect(await r.start()).toMatchObject({ cut: 'start' });
+  return upgrade;
+}
+
+async function roles(r: Rig): Promise<Record<string, string>> {
+  const out: Record<string, string> = {};
+  for (const p of processesOf(await systemStatus(r.lab))) out[p.name] = p.role;
+  return out;
+}
+
+/** Consecutive numbers in the wheel's outputs: the world has seen each exactly once. */
+function wheelUnbroken(r: Rig): void {
+  const n = r.put('wheel').map((p) => p.values.n as number);
+  for (let i = 1; i < n.length; i++) expect(n[i]).toBe((n[i - 1] as number) + 1);
+  expect(n.length).toBeGreaterThan(20);
+}
+
+const OLD = {
+  'sensor/0': 'active',
+  'estimator/0': 'active',
+  'controller/0': 'active',
+  'actuator/0': 'active',
+  'telemetry/0': 'active',
+};
+const NEW = { ...OLD, 'estimator/1': 'active', 'controller/1': 'active' } as Record<string, string>;
+delete NEW['estimator/0'];
+delete NEW['controller/0'];
+
+test('start, and commit by the operator’s word', async () => {
+  const r = await up(PLACES);
+  const upgrade = await guarded(r, { components: PAIR, changed: true });
+  expect(await roles(r)).toEqual({
+    ...OLD,
+    'estimator/0': 'shadow',
+    'controller/0': 'shadow',
+    'estimator/1': 'low',
+    'controller/1': 'low',
+  });
+  await r.wait(4000);
+  expect((await r.process('compute', 'controller/1'))?.contaminated).toBe(true);
+  expect(await r.end('commit')).toMatchObject({ cut: 'commit', epoch: 3 });
+  await r.wait(3000);
+  expect(await roles(r)).toEqual(NEW);
+  for (const board of BOARDS) {
+    const status = await r.status(board);
+    expect(status).toMatchObject({ plan: { hash: upgrade.hash }, upgrade: null, guarded: false, epoch: 3, lost: '' });
+  }
+  const entry = upgrade.plan.components[CONTROLLER];
+  expect(await r.process('compute', 'controller/1')).toMatchObject({ module: entry?.module });
+  wheelUnbroken(r);
+  const report = judged(r);
+  expect(report.counts).toMatchObject({ 'cuts: start': 1, 'cuts: commit': 1 });
+  expect(report.counts['messages accounted for at cuts']).toBeGreaterThan(50);
+  expect(report.counts['messages compared with their vectors']).toBeGreaterThan(50);
+});
+
+test('commit by the guard policy, once both of its conditions are met', async () => {
+  const r = await up(PLACES);
+  await guarded(r, { components: PAIR, changed: true, policy: { commitAfterMs: 3000, validated: 10 } });
+  const before = r.lab.now();
+  expect(await r.awaitEnd(10_000)).toMatchObject({ cut: 'commit' });
+  expect(r.lab.now() - before).toBeGreaterThan(2700);
+  await r.wait(1000);
+  expect(await roles(r)).toEqual(NEW);
+  wheelUnbroken(r);
+  judged(r);
+});
+
+test('a policy that asks for more than was validated waits', async () => {
+  const r = await up(PLACES);
+  await guarded(r, { components: PAIR, changed: true, policy: { commitAfterMs: 500, validated: 60 } });
+  const before = r.lab.now();
+  expect(await r.awaitEnd(20_000)).toMatchObject({ cut: 'commit' });
+  // 10 commands a second and some reports
+  expect(r.lab.now() - before).toBeGreaterThan(3000);
+  judged(r);
+});
+
+test('the operator’s abort takes the upgrade back', async () => {
+  const r = await up(PLACES);
+  const upgrade = await guarded(r, { components: PAIR, changed: true });
+  await r.wait(2000);
+  expect(await r.end('abort')).toMatchObject({ cut: 'recovery', why: 'aborted by the operator' });
+  await r.wait(2000);
+  expect(await roles(r)).toEqual(OLD);
+  for (const board of BOARDS) {
+    const status = await r.status(board);
+    expect(status).toMatchObject({ plan: { hash: r.version.hash }, upgrade: null, guarded: false, epoch: 3 });
+    expect(status.quarantined).toEqual([upgrade.hash]);
+  }
+  wheelUnbroken(r);
+  judged(r);
+});
+
+const faults: [string, Change, RegExp][] = [
+  [
+    'throws',
+    { components: { ...PAIR, [CONTROLLER]: { handler: 'if (s.n > 60) throw new Error("broken");' } } },
+    /broken/,
+  ],
+  ['hangs', { components: { ...PAIR, [ESTIMATOR]: { board: SPARE, handler: 'while (s.n > 60) {}' } } }, /^hang/],
+  [
+    'hangs beside its shadow',
+    { components: { ...PAIR, [CONTROLLER]: { handler: 'while (s.n > 60) {}' } } },
+    /^hang/,
+  ],
+  [
+    'floods',
+    {
+      components: {
+        ...PAIR,
+        [CONTROLLER]: { handler: 'if (s.n > 60) for (var i = 0; i < 60; i++) io.send("Command", { u: 0, n: 0 });' },
+      },
+    },
+    /flood|more than/,
+  ],
+  [
+    'breaks its schema',
+    { components: { ...PAIR, [CONTROLLER]: { handler: 'if (s.n > 60) io.send("Command", { u: "x", n: 1 });' } } },
+    /Command/,
+  ],
+  [
+    'sends what it may not send',
+    { components: { ...PAIR, [CONTROLLER]: { handler: 'if (s.n > 60) io.send("Rate", { x: 1, n: 1 });' } } },
+    /may not send/,
+  ],
+  [
+    'reaches for what it must not',
+    { components: { ...PAIR, [CONTROLLER]: { handler: 'if (s.n > 60) process.exit();' } } },
+    /process/,
+  ],
+  ['sends a wrong value', { components: { ...PAIR, [CONTROLLER]: { handler: 'if (s.n > 60) u = 7;' } } }, /acceptance/],
+  [
+    'fails the test of its own output',
+    { components: { ...PAIR, [CONTROLLER]: { accept: 'return s.n < 60;' } } },
+    /acceptance/,
+  ],
+  [
+    'has an acceptance test that hangs',
+    { components: { ...PAIR, [CONTROLLER]: { accept: 'while (s.n > 60) {} return true;' } } },
+    /acceptance/,
+  ],
+  [
+    'arms a timer that never lets go',
+    {
+      components: {
+        ...PAIR,
+        [CONTROLLER]: {
+          handler: 'if (s.n === 60) io.after("spin", 0);',
+          fields: 'spin: 0',
+          migrate: 'return { state: old, pending: pending };',
+        },
+      },
+    },
+    /no timer named/,
+  ],
+  [
+    'sends other message types than the old version',
+    { components: { ...PAIR, [CONTROLLER]: { handler: 'if (s.n > 60) io.send("Report", { text: 9, n: 9 });' } } },
+    /divergence|flood/,
+  ],
+  [
+    'falls silent',
+    { components: { ...PAIR, [CONTROLLER]: { handler: 'if (s.n > 60) return;' } }, policy: { lead: 10 } },
+    /divergence: old version leads/,
+  ],
+];
+
+test.each(faults)('a low process that %s is contained: takeover without restart or transfer', async (_what, change, why) => {
+  const r = await up(PLACES);
+  await guarded(r, { ...change, changed: true });
+  const boots = r.notes('boot').length;
+  const outcome = await r.awaitEnd(15_000);
+  expect(outcome).toMatchObject({ cut: 'recovery' });
+  const failed = r.lab.now();
+  expect(outcome?.why).toMatch(why);
+  await r.wait(3000);
+  expect(await roles(r)).toEqual(OLD);
+  expect(r.notes('boot').length).toBe(boots);
+  expect(r.effects('takeover').map((e) => e.process).sort()).toEqual(['controller/0', 'estimator/0']);
+  wheelUnbroken(r);
+  // the wheel goes on at its rate with plausible values, and has not had to wait long
+  const after = r.put('wheel', failed);
+  expect(after.length).toBeGreaterThan(25);
+  for (const p of r.put('wheel')) expect(Math.abs(p.values.u as number)).toBeLessThanOrEqual(2);
+  const report = judged(r);
+  expect(report.counts).toMatchObject({ 'cuts: recovery': 1 });
+});
+
+test('what a compensation mends does not end the operation', async () => {
+  const r = await up(PLACES);
+  await guarded(r, {
+    components: {
+      ...PAIR,
+      [CONTROLLER]: {
+        accept: 'return out.m !== 60;',
+        compensate: 'return { m: 1000 };',
+      },
+    },
+    changed: true,
+  });
+  await r.wait(6000);
+  expect((await r.process('compute', 'controller/1'))?.compensated).toBe(1);
+  expect(r.put('coil').filter((p) => p.values.m === 1000).length).toBe(1);
+  expect(await r.end('commit')).toMatchObject({ cut: 'commit' });
+  await r.wait(500);
+  judged(r);
+});
+
+test('an error of a clean process is reported, and the system goes on', async () => {
+  const r = await up({ places: { 'telemetry/1': 'sensors' } });
+  await guarded(r, { components: { [TELEMETRY]: { handler: 'if (s.n === 20) throw new Error("once");' } } });
+  expect(await r.end('commit')).toMatchObject({ cut: 'commit' });
+  await r.wait(8000);
+  expect(await r.process('sensors', 'telemetry/1')).toMatchObject({ role: 'active', errors: 1 });
+  expect(r.put('beacon').some((p) => (p.values.n as number) > 21)).toBe(true);
+  judged(r);
+});
+
+test('a low process on a spare board: its power is cut under guard', async () => {
+  const r = await up(PLACES);
+  const upgrade = await guarded(r, { components: PAIR, changed: true });
+  await r.wait(2000);
+  const cut = r.lab.now();
+  await r.lab.power('spare', false);
+  // the operator's view of a dead board is an error; the survivors' decisions are what counts
+  await r.wait(3000);
+  expect(new Set(Object.values(r.decisions(3)))).toEqual(new Set(['recovery']));
+  const decided = r.effects('decide').find((e) => e.effect.epoch === 3);
+  expect((decided?.t ?? 0) / 1000 - cut).toBeLessThan(1300);
+  await r.lab.power('spare', true);
+  await r.wait(2000);
+  expect(await roles(r)).toEqual(OLD);
+  const spare = await r.status('spare');
+  expect(spare).toMatchObject({ epoch: 3, guarded: false, upgrade: null, lost: '' });
+  expect(spare.quarantined).toEqual([upgrade.hash]);
+  wheelUnbroken(r);
+  judged(r);
+});
+
+test('a low process declared dead by mistake stops when it is heard again, and leaves nothing behind', async () => {
+  const r = await up(PLACES);
+  await guarded(r, { components: PAIR, changed: true });
+  await r.wait(2000);
+  r.lab.linked('spare', false);
+  await r.wait(3000);
+  expect((await r.process('spare', 'estimator/1'))?.role).toBe('low');
+  expect((await r.process('compute', 'estimator/0'))?.role).toBe('active');
+  r.lab.linked('spare', true);
+  await r.wait(3000);
+  expect(await roles(r)).toEqual(OLD);
+  for (const board of BOARDS) expect((await r.status(board)).bus).toMatchObject({ queued: 0, stashed: 0 });
+  const resent = (await r.status('spare')).bus.resent;
+  await r.wait(2000);
+  expect((await r.status('spare')).bus.resent).toBe(resent);
+  wheelUnbroken(r);
+  judged(r);
+});
+
+test.each(['its power', 'its link'])('a seat’s board has lost %s: the start is cancelled, and works later', async (what) => {
+  const r = await up(PLACES);
+  const upgrade = upgradeOf(r.version, { components: PAIR, changed: true });
+  await r.stage(upgrade);
+  await r.wait(300);
+  if (what === 'its power') await r.lab.power('spare', false);
+  else r.lab.linked('spare', false);
+  await r.lab.request('sensors', 'word', { word: 'start', op: upgrade.hash });
+  await r.wait(2500);
+  expect(new Set(Object.values(r.decisions(2)))).toEqual(new Set(['cancel']));
+  for (const board of ['sensors', 'compute', 'control']) {
+    const status = await r.status(board);
+    expect(status).toMatchObject({ epoch: 2, guarded: false, upgrade: { hash: upgrade.hash }, quarantined: [] });
+    for (const p of status.processes) if (p.role !== 'seat') expect(p).toMatchObject({ role: 'active', cut: null });
+  }
+  if (what === 'its power') await r.lab.power('spare', true);
+  else r.lab.linked('spare', true);
+  await r.wait(1500);
+  expect(await r.start()).toMatchObject({ cut: 'start', epoch: 3 });
+  await r.wait(2000);
+  expect(await r.end('commit')).toMatchObject({ cut: 'commit' });
+  await r.wait(1000);
+  expect(await roles(r)).toEqual(NEW);
+  wheelUnbroken(r);
+  judged(r);
+});
+
+test('a seat’s board restarts while the upgrade is staged: the old version’s channels go on', async () => {
+  const r = await up(PLACES);
+  await r.stage(upgradeOf(r.version, { components: PAIR, changed: true }));
+  await r.wait(300);
+  await r.lab.power('spare', false);
+  await r.wait(200);
+  await r.lab.power('spare', true);
+  await r.wait(3000);
+  wheelUnbroken(r);
+  expect(await r.start()).toMatchObject({ cut: 'start' });
+  await r.wait(1000);
+  judged(r);
+});
+
+test.each([
+  ['throws', 'throw new Error("cannot migrate");', /cannot migrate/],
+  ['hangs', 'while (true) {}', /hang/],
+  ['gives nothing', 'return null;', /no state/],
+  ['gives a pending message that is none', 'return { state: old, pending: [{ type: "Nothing", data: {} }] };', /Nothing/],
+])('a migrate that %s cancels the start with everything as it was', async (_what, migrate, why) => {
+  const r = await up(PLACES);
+  const upgrade = upgradeOf(r.version, { components: { ...PAIR, [CONTROLLER]: { migrate } }, changed: true });
+  await r.stage(upgrade);
+  await r.wait(300);
+  const outcome = await r.start();
+  expect(outcome.cut).toBe('cancel');
+  expect(outcome.why).toMatch(why);
+  await r.wait(2000);
+  expect(await roles(r)).toEqual({ ...OLD, 'estimator/1': 'seat', 'controller/1': 'seat' });
+  for (const board of BOARDS) {
+    expect(await r.status(board)).toMatchObject({ guarded: false, epoch: 2, quarantined: [], plan: { hash: r.version.hash } });
+  }
+  wheelUnbroken(r);
+  judged(r);
+});
+
+test('pending messages of the old format reach the new version through migrate', async () => {
+  const version = base((plan) => {
+    const estimator = plan.components[ESTIMATOR];
+    if (estimator) estimator.board = SENSORS;
+    for (const type of plan.types) type.perSecond = 0;
+  });
+  const places = { 'estimator/0': 'sensors', 'estimator/1': 'spare' };
+  const r = await up({ version, periodMs: 2, places });
+  const upgrade = upgradeOf(version, {
+    components: { [ESTIMATOR]: { board: SPARE }, [CONTROLLER]: { handler: 'if (event.data.extra === -1) u = 1.5;' } },
+    changed: true,
+    policy: { lead: 500 },
+  });
+  await r.stage(upgrade);
+  await r.wait(300);
+  // the controller hears of the start from elsewhere while the estimator's last messages are on the bus
+  await r.lab.request('control', 'word', { word: 'start', op: upgrade.hash });
+  await r.wait(500);
+  const handovers = r.effects('send').filter((e) => e.effect.message?.kind === 'handover');
+  const pending = handovers.flatMap((e) => e.effect.message?.pending ?? []);
+  expect(pending.length).toBeGreaterThan(0);
+  expect(r.put('wheel').filter((p) => p.values.u === 1.5).length).toBe(pending.length);
+  expect(await r.end('commit')).toMatchObject({ cut: 'commit' });
+  await r.wait(500);
+  wheelUnbroken(r);
+  judged(r);
+});
+
+/** Everything that all boards decided in an epoch. */
+function verdict(r: Rig, epoch: number): string[] {
+  return [...new Set(Object.values(r.decisions(epoch)))];
+}
+
+test('a survivor’s board dies during a cut: outputs are held, status names it; then the guard is lost', async () => {
+  const r = await up(PLACES);
+  await guarded(r, { components: PAIR, changed: true });
+  await r.wait(2000);
+  await r.lab.power('sensors', false);
+  await r.wait(100);
+  await r.lab.request('control', 'word', { word: 'abort' });
+  await r.wait(2500);
+  const control = await r.status('control');
+  expect(control.stalled).toEqual(['sensors']);
+  expect(control.processes[0]?.cut?.waiting).toEqual(
+    expect.arrayContaining(['sensor/0 on sensors', 'telemetry/0 on sensors']),
+  );
+  expect(control.devices).toMatchObject([{ name: 'wheel', held: true }]);
+  expect(r.put('wheel').at(-1)?.values).toEqual({ u: 0, n: 0 });
+  expect(r.notes('hold').map((l) => l.board)).toContain('control');
+  await r.lab.power('sensors', true);
+  await r.wait(2500);
+  // the others know that what the board's processes knew is gone, and so does the board itself
+  for (const board of ['compute', 'control', 'sensors']) expect((await r.status(board)).lost).toMatch(/restarted under guard/);
+  expect((await r.status('compute')).lost).toContain('sensors');
+  const puts = r.put('wheel').length;
+  await r.wait(2000);
+  expect(r.put('wheel').length).toBe(puts);
+  expect(r.check().violations.filter((v) => v.rule === 'containment' || v.rule === 'verdict')).toEqual([]);
+  // the way out: the system anew, on the old version
+  await flash(r.lab, r.version);
+  await r.wait(1000);
+  for (const board of BOARDS) expect(await r.status(board)).toMatchObject({ lost: '', guarded: false });
+  expect(r.put('wheel').length).toBeGreaterThan(puts + 5);
+});
+
+test('all boards lose power under guard: the system comes back on the old version', async () => {
+  const r = await up(PLACES);
+  const upgrade = await guarded(r, { components: PAIR, changed: true });
+  await r.wait(1000);
+  for (const board of BOARDS) {
+    await r.lab.power(board, false);
+    await r.wait(30);
+  }
+  await r.wait(500);
+  for (const board of BOARDS) {
+    await r.lab.power(board, true);
+    await r.wait(40);
+  }
+  await r.wait(2000);
+  const since = r.lab.now();
+  await r.wait(2000);
+  expect(await roles(r)).toEqual(OLD);
+  for (const board of BOARDS) {
+    expect(await r.status(board)).toMatchObject({ lost: '', guarded: false, quarantined: [upgrade.hash], stalled: [] });
+  }
+  expect(r.put('wheel', since).length).toBeGreaterThan(15);
+});
+
+test('a commit that races with a failure ends the same way everywhere', async () => {
+  const ends: string[] = [];
+  for (let i = 0; i < 10; i++) {
+    const r = await up({ ...PLACES, seed: 20 + i, lockstep: { jitterMs: 3 } });
+    // the new controller throws at one attitude; the commit comes around that time
+    await guarded(r, {
+      components: { ...PAIR, [CONTROLLER]: { handler: 'if (s.n === 40) throw new Error("late");' } },
+      changed: true,
+    });
+    while ((await r.process('compute', 'controller/1'))?.role === 'low' && r.put('wheel').at(-1)?.values.n !== 38) {
+      await r.wait(5);
+    }
+    await r.wait(184 + 2 * i);
+    await r.lab.request(i % 2 ? 'compute' : 'control', 'word', { word: 'commit' }).catch(() => undefined);
+    await r.wait(3000);
+    const cut = verdict(r, 3);
+    expect(cut.length, `seed ${20 + i}`).toBe(1);
+    ends.push(cut[0] as string);
+    if (cut[0] === 'recovery') {
+      expect(await roles(r)).toEqual(OLD);
+      judged(r);
+    } else {
+      expect(await roles(r)).toEqual(NEW);
+      // a failure after the upgrade is an error of an ordinary process, or was never met
+      expect(r.check().violations).toEqual([]);
+    }
+    await r.close();
+  }
+  expect(new Set(ends)).toEqual(new Set(['commit', 'recovery']));
+});
+
+test('a restart outside guarded operation: channels begin anew, and the system goes on', async () => {
+  const r = await up(PLACES);
+  for (const board of ['control', 'sensors', 'compute']) {
+    await r.lab.power(board, false);
+    await r.wait(400);
+    await r.lab.power(board, true);
+    await r.wait(2000);
+    const since = r.lab.now();
+    await r.wait(2000);
+    expect(r.put('wheel', since).length, board).toBeGreaterThan(15);
+  }
+  await guarded(r, { components: PAIR, changed: true });
+  await r.wait(1000);
+  expect(await r.end('commit')).toMatchObject({ cut: 'commit' });
+  await r.wait(500);
+  for (const board of ['compute', 'spare']) {
+    await r.lab.power(board, false);
+    await r.wait(400);
+    await r.lab.power(board, true);
+    await r.wait(2000);
+    const since = r.lab.now();
+    await r.wait(2000);
+    expect(r.put('wheel', since).length, board).toBeGreaterThan(15);
+  }
+  expect(await roles(r)).toEqual(NEW);
+  judged(r);
+});
+
+test('a second guarded operation after a revert, and a third after a commit: sides flip and flip back', async () => {
+  const r = await up(PLACES);
+  await guarded(r, { components: { ...PAIR, [CONTROLLER]: { handler: 'if (s.n > 40) throw new Error("first");' } }, changed: true });
+  expect(await r.awaitEnd(8000)).toMatchObject({ cut: 'recovery', epoch: 3 });
+  await r.wait(500);
+  const second = await guarded(r, { components: PAIR, changed: true, name: 'second' });
+  await r.wait(1500);
+  expect(await r.end('commit')).toMatchObject({ cut: 'commit', epoch: 5 });
+  await r.wait(1000);
+  expect(await roles(r)).toEqual(NEW);
+  const third = upgradeOf(second, { components: { [ESTIMATOR]: { board: 1 }, [CONTROLLER]: {} }, name: 'third' });
+  await r.stage(third);
+  await r.wait(300);
+  expect(await r.start()).toMatchObject({ cut: 'start', epoch: 6 });
+  await r.wait(1500);
+  expect((await roles(r))['controller/1']).toBe('shadow');
+  expect((await roles(r))['controller/0']).toBe('low');
+  expect(await r.end('commit')).toMatchObject({ cut: 'commit', epoch: 7 });
+  await r.wait(1000);
+  expect(await roles(r)).toEqual(OLD);
+  for (const board of BOARDS) expect((await r.status(board)).plan?.hash).toBe(third.hash);
+  wheelUnbroken(r);
+  expect(judged(r).counts).toMatchObject({ 'cuts: start': 3, 'cuts: commit': 2, 'cuts: recovery': 1 });
+});
