@@ -70,7 +70,8 @@ export function upgradeVersion(letter: string): Promise<Version> {
   });
 }
 
-function pointingOf(records: WorldRecord[]): [number, number][] {
+/** [mission time s, true pointing error degrees] */
+export function pointingOf(records: WorldRecord[]): [number, number][] {
   return records
     .filter((record) => record.name === 'pointing')
     .map((record) => [record.values[0] as number, record.values[1] as number]);
