@@ -304,6 +304,17 @@ describe('the daemon', () => {
     socket.destroy();
   });
 
+  it('ends on a signal as on a command', async () => {
+    const setup = config('signal', { world: null });
+    const lab = await startDaemon(setup);
+    const { pid } = await lab.info();
+    await lab.close();
+    process.kill(pid, 'SIGTERM');
+    await until('its end', () => processesOf(setup.stateDir).length === 0);
+    expect(existsSync(statePaths(setup.stateDir).socket)).toBe(false);
+    expect(readFileSync(statePaths(setup.stateDir).log, 'utf8')).toContain('testbed down');
+  });
+
   it('runs without Perl on pipes, or says what is missing', async () => {
     const setup = config('pipes', { world: null });
     expect(await failure(startDaemon(setup, { perl: '/nowhere/perl' }))).toMatchObject({ code: 'E_NO_PERL', exit: 3 });

@@ -5,8 +5,11 @@ import { writeSync } from 'node:fs';
 import type { TestbedConfig } from './config.ts';
 import { Daemon } from './daemon.ts';
 import { toWire } from './message.ts';
-import { inheritedPtys } from './pty.ts';
 import { boardProgram } from './program.ts';
+import { inheritedPtys } from './pty.ts';
+
+/** A signal ends us by then, ms. */
+const END_MS = 5000;
 
 function tell(line: object): void {
   try {
@@ -21,14 +24,18 @@ async function main(): Promise<void> {
   const config = JSON.parse(process.argv[2] ?? '{}') as TestbedConfig;
   const program = await boardProgram(config.stateDir);
   const daemon = new Daemon({ config, ptys, program, version: process.env.UNDERSTUDY_VERSION ?? '' });
-  const end = (): void => void daemon.down();
+  const end = (): void => {
+    void daemon.down();
+    // Boards end with us, whatever it is that does not.
+    setTimeout(() => process.exit(70), END_MS);
+  };
   process.on('SIGTERM', end);
   process.on('SIGINT', end);
   process.on('SIGHUP', () => undefined);
   process.on('uncaughtException', (error) => {
     daemon.log(`bug: ${error.stack ?? error.message}`);
     process.exitCode = 70;
-    void daemon.down();
+    end();
   });
   daemon.onDown = () => setTimeout(() => process.exit(), 20);
   await daemon.up();

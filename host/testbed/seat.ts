@@ -21,6 +21,8 @@ import { BOARD_EXIT, type BoardSpec } from './spec.ts';
 /** A board that restarts by itself more often than RESTARTS_MAX times in RESTARTS_MS stays off. */
 const RESTARTS_MAX = 8;
 const RESTARTS_MS = 10_000;
+/** And one that has not booted even once is given up after so many. */
+const FIRST_RESTARTS_MAX = 2;
 /** Between the end of a board's process and its next boot, ms. */
 const RESTART_MS = 50;
 /** Once a board has kicked its watchdog, it must do so again within this time, real ms. */
@@ -124,6 +126,7 @@ export class VirtualSeat implements Seat {
   private child: ChildProcess | null = null;
   private pipe: Socket | null = null;
   private booted = false;
+  private everBooted = false;
   private wanted = false;
   private why = '';
   private restarts: number[] = [];
@@ -261,6 +264,7 @@ export class VirtualSeat implements Seat {
       }, WATCHDOG_MS);
     } else if (kind === PIPE.booted) {
       this.booted = true;
+      this.everBooted = true;
       this.events.log(`${name}: boot ${this.boots}, bundle ${Buffer.from(body).toString('utf8')}`);
       this.events.changed(this, 'on', '');
       for (const waiting of this.waiting.splice(0)) waiting.resolve();
@@ -301,9 +305,10 @@ export class VirtualSeat implements Seat {
     const at = performance.now();
     this.restarts = this.restarts.filter((before) => at - before < RESTARTS_MS);
     this.restarts.push(at);
-    if (this.restarts.length > RESTARTS_MAX) {
+    const most = this.everBooted ? RESTARTS_MAX : FIRST_RESTARTS_MAX;
+    if (this.restarts.length > most) {
       this.wanted = false;
-      this.why = `it restarted ${RESTARTS_MAX} times in ${RESTARTS_MS / 1000} s (${how}) and was switched off`;
+      this.why = `it restarted ${most} times in ${RESTARTS_MS / 1000} s (${how}) and was switched off`;
       this.fail(
         new Failure(
           'E_BOARD_FAULT',
