@@ -34,6 +34,15 @@ export function create(setup: Setup, app: Application): Process {
 }
 
 /**
+ * PROTOCOL 5.3.1: a seat belongs to one start. The first handover or report of a later one makes it forget the former;
+ * what a low process of the epoch to come sends has to wait.
+ */
+function newStart(self: Process, message: Message): boolean {
+  if (self.role !== 'seat' || message.epoch <= self.epoch || message.n !== 1) return false;
+  return message.kind === 'handover' || message.kind === 'report';
+}
+
+/**
  * What a channel does with a frame (PROTOCOL 5.5): `take` it, leave it to `wait` with its sender, acknowledge a
  * `repeat` again, or `refuse` it: neither accepted nor acknowledged.
  */
@@ -49,7 +58,7 @@ export function gate(self: Process, from: Pid, message: Message): 'take' | 'wait
     return frozen && self.held.length >= HELD_MAX ? 'wait' : 'take';
   }
   const got = from < self.gotN.length ? self.gotN[from] : 0;
-  if (self.role === 'seat' && message.epoch > self.epoch && message.n === 1) return 'take';
+  if (newStart(self, message)) return 'take';
   if (message.n <= got) return 'repeat';
   if (self.role === 'stopped' || self.closed.indexOf(from) >= 0) return 'refuse';
   if (message.epoch < self.epoch) return 'refuse';
@@ -223,7 +232,7 @@ export function step(self: Process, event: Event, effects: Effect[], app: Applic
   self.n++;
   if (event.n !== undefined && event.from !== undefined && event.kind !== 'input') {
     while (self.gotN.length <= event.from) self.gotN.push(0);
-    if (self.role === 'seat' && (event.epoch as number) > self.epoch) {
+    if (newStart(self, event as Message)) {
       for (let p = 0; p < self.gotN.length; p++) renumber(self, p);
       self.epoch = event.epoch as number;
       self.cut = null;

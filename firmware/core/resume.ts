@@ -174,6 +174,7 @@ export function hearHandover(self: Process, event: Event, effects: Effect[], app
   self.epoch = event.epoch as number;
   answer.ok = false;
   self.seat = { state: null, first: [], ok: false };
+  if (event.got) self.gotI = event.got.slice();
   try {
     const state = event.state ? (app.load(event.state) as State) : self.state;
     const pending = event.pending || [];
@@ -190,7 +191,6 @@ export function hearHandover(self: Process, event: Event, effects: Effect[], app
     for (let i = 0; i < state.timers.length; i++) state.timers[i].at += event.t;
     const first: Event[] = migrated.fresh ? [{ kind: 'start', t: event.t, seed: event.seed }] : [];
     self.seat = { state: state, first: first.concat(migrated.pending, event.held || []), ok: true };
-    if (event.got) self.gotI = event.got;
     answer.ok = true;
   } catch (error) {
     answer.why = 'migrate failed: ' + String((error && (error as Error).message) || error);
