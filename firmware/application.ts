@@ -15,7 +15,10 @@ export interface Module {
   timers?: { [name: string]: Handler };
   accept?: { [device: string]: (state: unknown, output: unknown) => boolean };
   compensate?: { [device: string]: (state: unknown, output: unknown) => unknown };
-  migrate?: (old: unknown, pending: Pending[]) => { state: unknown; pending?: Pending[]; timers?: { [name: string]: number } };
+  migrate?: (
+    old: unknown,
+    pending: Pending[],
+  ) => { state: unknown; pending?: Pending[]; timers?: { [name: string]: number } };
 }
 
 export interface Pending {
@@ -40,6 +43,9 @@ export interface Io {
   random(): number;
 }
 
+/** A channel may carry at once what its rate allows in so long, s: a board that was late has to catch up. */
+const BURST_S = 2;
+
 /** Runs a handler; where the board can interrupt a call and `risky` holds, within `HANDLER_MS`. */
 export type Call = (fn: () => void) => void;
 
@@ -63,11 +69,11 @@ function withinRate(state: AppState, type: number, to: number, perSecond: number
     if (state.rates[i][0] === type && state.rates[i][1] === to) rate = state.rates[i];
   }
   if (!rate) {
-    rate = [type, to, now, perSecond];
+    rate = [type, to, now, perSecond * BURST_S];
     state.rates.push(rate);
   }
   const elapsed = now > rate[2] ? now - rate[2] : 0;
-  rate[3] = Math.min(perSecond, rate[3] + (elapsed * perSecond) / 1000);
+  rate[3] = Math.min(perSecond * BURST_S, rate[3] + (elapsed * perSecond) / 1000);
   rate[2] = now;
   if (rate[3] < 1) return false;
   rate[3] -= 1;
@@ -140,7 +146,14 @@ export function createApplication(module: Module, plan: () => Plan, number: numb
     },
   };
 
-  const run = function (handler: Handler | undefined, what: string, state: AppState, event: Event, data: unknown, out: Emission[]): void {
+  const run = function (
+    handler: Handler | undefined,
+    what: string,
+    state: AppState,
+    event: Event,
+    data: unknown,
+    out: Emission[],
+  ): void {
     if (!handler) throw new Error('no handler for ' + what);
     const mine = { out: out, state: state, time: event.t, seed: { at: event.seed | 0 } };
     current = mine;
@@ -165,7 +178,14 @@ export function createApplication(module: Module, plan: () => Plan, number: numb
       const app = state as AppState;
       if (event.kind === 'app') {
         const type = plan().types[event.type as number];
-        run(module.on && module.on[type.name], type.name, app, event, unpack(type.fields, event.data as Uint8Array), out);
+        run(
+          module.on && module.on[type.name],
+          type.name,
+          app,
+          event,
+          unpack(type.fields, event.data as Uint8Array),
+          out,
+        );
       } else if (event.kind === 'input') {
         const from = plan().devices[event.device as number];
         const data = unpack(from.in as never, event.data as Uint8Array);
@@ -212,7 +232,14 @@ export function createApplication(module: Module, plan: () => Plan, number: numb
 }
 
 /** PROTOCOL 5.3: the old state and the pending messages of the old format, in the hands of the new version. */
-function migrateWith(module: Module, plan: Plan, component: ComponentPlan, old: AppState | null, pending: Event[], call: Call): Migrated {
+function migrateWith(
+  module: Module,
+  plan: Plan,
+  component: ComponentPlan,
+  old: AppState | null,
+  pending: Event[],
+  call: Call,
+): Migrated {
   const migrate = module.migrate;
   if (!migrate || !old) {
     for (let i = 0; i < pending.length; i++) {

@@ -198,6 +198,12 @@ function watchSilence(rt: Runtime, now: number): void {
   }
 }
 
+/** A board that comes late to its own beat cannot have heard the others meanwhile: that time is no silence of theirs. */
+function forgive(rt: Runtime, lateMs: number, beatMs: number): void {
+  if (lateMs <= beatMs) return;
+  for (let pid = 0; pid < rt.lowAt.length; pid++) if (rt.lowAt[pid] > 0) rt.lowAt[pid] += lateMs;
+}
+
 /** PROTOCOL 5.2: time alone may meet the guard policy. */
 function watchPolicy(rt: Runtime, now: number): void {
   for (let i = 0; i < rt.locals.length; i++) {
@@ -242,6 +248,7 @@ export function tick(rt: Runtime): number {
   const beatMs = rt.active.plan.policy.heartbeatMs;
   gather(rt, now);
   if (now >= rt.beatAt) {
+    forgive(rt, now - rt.beatAt, beatMs);
     rt.beatAt = now + beatMs;
     sendBeat(rt);
     watchSilence(rt, now);

@@ -16,7 +16,7 @@ import type { Flight } from './mission/run.ts';
 import { fly, MISSION, originalVersion, pointingOf, upgradeVersion } from './mission/run.ts';
 import { flash } from './operate/flash.ts';
 import type { Outcome } from './operate/guard.ts';
-import { awaitEnd, start } from './operate/guard.ts';
+import { guard } from './operate/guard.ts';
 import { stage } from './operate/stage.ts';
 import { systemStatus } from './operate/status.ts';
 import { startDaemon, stopTestbed } from './testbed/client.ts';
@@ -28,7 +28,7 @@ import { phases, phasesText } from './trace/phases.ts';
 
 const SEED = 1;
 /** Virtual time passes so many times as fast as real time. */
-const SPEED = Number(process.env.UNDERSTUDY_SPEED ?? 4);
+const SPEED = Number(process.env.UNDERSTUDY_SPEED ?? 3);
 /** Mission time at which upgrade B is started, s. */
 const START_S = 12;
 /** Length of the profile that is shown, s. */
@@ -76,10 +76,12 @@ async function upgrade(lab: Lab, letter: string): Promise<{ started: number; end
   say(`staged on every board; meanwhile the running version put out ${after - before} outputs`);
   if (letter === 'B') await until(lab, START_S);
   const started = await missionTime(lab);
-  const outcome = await start(lab);
-  if (outcome.cut !== 'start') throw new Failure('E_DEMO', EXIT.refused, `start of ${letter}: ${outcome.why}`, '');
-  say(`t = ${started.toFixed(1)} s: guarded operation; the new version is live, the old one runs beside it as a shadow`);
-  return { started, end: await awaitEnd(lab, GUARD_MS) };
+  say(`t = ${started.toFixed(1)} s: start; the new version goes live, the old one runs on beside it as a shadow`);
+  const outcome = await guard(lab, GUARD_MS);
+  if (outcome.start.cut !== 'start') {
+    throw new Failure('E_DEMO', EXIT.refused, `the start of ${letter} was cancelled: ${outcome.start.why}`, '');
+  }
+  return { started, end: outcome.end };
 }
 
 interface Live {
@@ -119,7 +121,7 @@ async function onBoards(): Promise<Live> {
     title('upgrade B: quaternions, but q and -q are taken for two attitudes');
     const b = await upgrade(lab, 'B');
     const caughtB = await missionTime(lab);
-    if (b.end?.cut !== 'recovery') throw new Failure('E_DEMO', EXIT.testsFailed, 'the guard did not catch upgrade B', '');
+    if (b.end?.cut !== 'recovery') throw new Failure('E_DEMO', EXIT.testsFailed, `the guard did not catch upgrade B: ${b.end ? `${b.end.cut}, ${b.end.why}` : 'nothing happened'}`, '');
     say(`t = ${caughtB.toFixed(1)} s: ${b.end.why}; the old version has taken over in place: no reboot, no transfer`);
 
     title('upgrade A: quaternions done right');

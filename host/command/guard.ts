@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { EXIT, Failure } from '../failure.ts';
 import type { Lab } from '../lab.ts';
 import type { Outcome } from '../operate/guard.ts';
-import { awaitEnd, end, start } from '../operate/guard.ts';
+import { end, guard, start } from '../operate/guard.ts';
 import { common, contextOf, withLab } from './context.ts';
 import type { Output } from './output.ts';
 
@@ -23,10 +23,13 @@ function report(out: Output, outcome: Outcome, wanted: Outcome['cut']): void {
   process.exitCode = outcome.cut === 'recovery' ? EXIT.reverted : EXIT.refused;
 }
 
-async function follow(lab: Lab, out: Output, timeoutS: number): Promise<void> {
-  const outcome = await awaitEnd(lab, timeoutS * 1000);
-  if (outcome) {
-    report(out, outcome, 'commit');
+/** Starts, and stays until guarded operation has ended. */
+async function startAndWait(lab: Lab, out: Output, timeoutS: number): Promise<void> {
+  const outcome = await guard(lab, timeoutS * 1000);
+  report(out, outcome.start, 'start');
+  if (outcome.start.cut !== 'start') return;
+  if (outcome.end) {
+    report(out, outcome.end, 'commit');
     return;
   }
   const cause = `guarded operation still goes on after ${timeoutS} s`;
@@ -40,9 +43,8 @@ export function register(program: Command): void {
     .action(async (options) => {
       const context = contextOf(options);
       await withLab(context, async (lab) => {
-        const outcome = await start(lab);
-        report(context.out, outcome, 'start');
-        if (outcome.cut === 'start' && options.wait) await follow(lab, context.out, options.wait);
+        if (options.wait) await startAndWait(lab, context.out, options.wait);
+        else report(context.out, await start(lab), 'start');
       });
     });
   for (const word of ['commit', 'abort'] as const) {

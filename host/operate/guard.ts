@@ -18,8 +18,8 @@ export interface Outcome {
   V: number[];
 }
 
-/** Listens for decisions; the first one of an epoch above `epoch` is the outcome. */
-class Verdicts {
+/** Listens for decisions; the first one of an epoch above a given one is the outcome. Close it when done. */
+export class Verdicts {
   private readonly known = new Map<number, Outcome>();
   private readonly end: () => void;
 
@@ -82,61 +82,92 @@ async function settled(lab: Lab, verdicts: Verdicts, epoch: number, boards: stri
       const silent = status.silent.map((s) => `board ${s.board}`);
       const names = [...silent, ...waiting].join(', ');
       const cause = `the cut has not ended after ${CUT_MS / 1000} s${names ? `; it waits for ${names}` : ''}`;
-      throw new Failure('E_STALLED', EXIT.link, cause, 'power those boards, or flash the system anew on the old version');
+      throw new Failure(
+        'E_STALLED',
+        EXIT.link,
+        cause,
+        'power those boards, or flash the system anew on the old version',
+      );
     }
     await lab.wait(POLL_MS);
   }
 }
 
-/** Starts the staged upgrade. A start that is cancelled is an outcome too, not an error. */
-export async function start(lab: Lab): Promise<Outcome> {
+/**
+ * Starts the staged upgrade. A start that is cancelled is an outcome too, not an error. Who wants to know how guarded
+ * operation ends hands in `verdicts`, lest its end come before they listen.
+ */
+export async function start(lab: Lab, given?: Verdicts): Promise<Outcome> {
   const boards = (await anywhere(lab)).filter((b) => b.plan);
   const staged = boards.find((b) => b.upgrade)?.upgrade;
   if (!staged) throw new Failure('E_STAGED', EXIT.refused, 'no upgrade is staged', 'npx understudy stage UPGRADE');
   for (const board of boards) {
-    if (board.guarded) throw new Failure('E_GUARDED', EXIT.busy, 'guarded operation is under way already', 'npx understudy status');
+    if (board.guarded)
+      throw new Failure('E_GUARDED', EXIT.busy, 'guarded operation is under way already', 'npx understudy status');
     if (board.upgrade?.hash === staged.hash) continue;
     const cause = `board ${board.board} does not have upgrade ${staged.hash} (${staged.name})`;
     throw new Failure('E_STAGED', EXIT.refused, cause, 'npx understudy stage UPGRADE');
   }
   const epoch = Math.max(...boards.map((b) => b.epoch));
-  const verdicts = new Verdicts(lab);
-  try {
-    await say(lab, boards, 'start', staged.hash);
-    return await settled(lab, verdicts, epoch, boards.map((b) => b.board));
-  } finally {
-    verdicts.close();
-  }
+  await say(lab, boards, 'start', staged.hash);
+  return settled(
+    lab,
+    verdicts,
+    epoch,
+    boards.map((b) => b.board),
+  );
 }
 
 /** Commits or aborts the guarded operation by the operator's word; a failure that races with a commit wins. */
 export async function end(lab: Lab, word: 'commit' | 'abort'): Promise<Outcome> {
   const boards = (await anywhere(lab)).filter((b) => b.plan);
   const guarded = boards.find((b) => b.guarded);
-  if (!guarded) throw new Failure('E_GUARDED', EXIT.refused, 'no guarded operation is under way', 'npx understudy start');
+  if (!guarded)
+    throw new Failure('E_GUARDED', EXIT.refused, 'no guarded operation is under way', 'npx understudy start');
   const epoch = Math.max(...boards.map((b) => b.epoch));
   const verdicts = new Verdicts(lab);
   try {
     await say(lab, boards, word, guarded.upgrade?.hash ?? '');
-    return await settled(lab, verdicts, epoch, boards.map((b) => b.board));
+    return await settled(
+      lab,
+      verdicts,
+      epoch,
+      boards.map((b) => b.board),
+    );
   } finally {
     verdicts.close();
   }
 }
 
-/** Waits for the end of the guarded operation, whoever brings it about; null: not within `ms`. */
+/** Waits for the end of a guarded operation that is known to go on; null: it still does after `ms`. */
 export async function awaitEnd(lab: Lab, ms: number): Promise<Outcome | null> {
   const boards = (await anywhere(lab)).filter((b) => b.plan);
   const epoch = Math.max(...boards.map((b) => b.epoch));
   const verdicts = new Verdicts(lab);
   try {
-    const until = lab.now() + ms;
-    while (lab.now() < until) {
-      const outcome = verdicts.after(epoch);
-      if (outcome) return await settled(lab, verdicts, epoch, boards.map((b) => b.board));
-      await lab.wait(POLL_MS);
-    }
-    return null;
+    return await ended(lab, verdicts, epoch, boards.map((b) => b.board), ms);
+  } finally {
+    verdicts.close();
+  }
+}
+
+async function ended(lab: Lab, verdicts: Verdicts, epoch: number, boards: string[], ms: number): Promise<Outcome | null> {
+  const until = lab.now() + ms;
+  while (lab.now() < until) {
+    if (verdicts.after(epoch)) return settled(lab, verdicts, epoch, boards);
+    await lab.wait(POLL_MS);
+  }
+  return null;
+}
+
+/** Starts the staged upgrade and waits for the end of guarded operation; `end` null: it goes on after `ms`. */
+export async function guard(lab: Lab, ms: number): Promise<{ start: Outcome; end: Outcome | null }> {
+  const verdicts = new Verdicts(lab);
+  try {
+    const begun = await start(lab, verdicts);
+    if (begun.cut !== 'start') return { start: begun, end: null };
+    const boards = (await anywhere(lab)).filter((b) => b.plan).map((b) => b.board);
+    return { start: begun, end: await ended(lab, verdicts, begun.epoch, boards, ms) };
   } finally {
     verdicts.close();
   }
