@@ -413,7 +413,7 @@ describe('containment', () => {
     const found = containment(bad);
     expect(found).toHaveLength(1);
     expect(found[0]?.process).toBe('b/0');
-    expect(found[0]?.path?.join('\n')).toMatch(/s\/1 event \d+ sends it, carrying 2\na\/0[^]*b\/0/);
+    expect(found[0]?.path?.join('\n')).toMatch(/s\/1 event \d+ sends it, carrying 2\na\/0[\s\S]*b\/0/);
   });
 
   test('a test that failed, or only a compensation passed', () => {

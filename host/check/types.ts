@@ -23,6 +23,7 @@ export interface TraceEvent extends TraceMessage {
   name?: string;
   pid?: number;
   word?: string;
+  why?: string;
   operation?: TraceOperation | null;
 }
 

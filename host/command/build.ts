@@ -13,7 +13,9 @@ import { bytes, table } from './output.ts';
 export function versionText(version: Version): string {
   const { plan, hash } = version;
   const rows = plan.components.flatMap((c) =>
-    c ? [[c.name, plan.boards[c.board] ?? '', c.module.slice(0, 16), bytes((version.modules[c.module] ?? '').length)]] : [],
+    c
+      ? [[c.name, plan.boards[c.board] ?? '', c.module.slice(0, 16), bytes((version.modules[c.module] ?? '').length)]]
+      : [],
   );
   const images = plan.boards.map((board) => `${board} ${bytes(imageOf(version, board).bytes.length)}`).join(', ');
   const name = plan.upgrade ? `${plan.upgrade.name}, upgrade of ${plan.upgrade.base}` : plan.name;

@@ -44,7 +44,9 @@ export function register(program: Command): void {
         const report = check(lines, { live: true });
         const text = report.violations.map((v) => `${v.rule}: ${v.process} event ${v.n}: ${v.why}`);
         const looked = Object.entries(report.counts).map(([what, n]) => `${n} ${what}`);
-        context.out.data(report, () => [...text, `${report.violations.length} violations; looked at ${looked.join(', ')}`].join('\n'));
+        context.out.data(report, () =>
+          [...text, `${report.violations.length} violations; looked at ${looked.join(', ')}`].join('\n'),
+        );
         if (report.violations.length > 0) process.exitCode = EXIT.testsFailed;
         return;
       }

@@ -24,7 +24,8 @@ function differences(name: string, before: Field[], after: Field[]): Difference 
     }
   }
   for (const field of after) {
-    if (!before.some((f) => f.name === field.name)) fields.push({ name: field.name, before: null, after: fieldText(field) });
+    if (!before.some((f) => f.name === field.name))
+      fields.push({ name: field.name, before: null, after: fieldText(field) });
   }
   return { type: name, fields };
 }
@@ -48,7 +49,8 @@ export function differenceText(difference: Difference): string {
 function pairs(plan: Plan, type: number): [number, number][] {
   const out: [number, number][] = [];
   plan.components.forEach((component, sender) => {
-    for (const [t, to] of component?.sends ?? []) if (t === type) for (const receiver of to) out.push([sender, receiver]);
+    for (const [t, to] of component?.sends ?? [])
+      if (t === type) for (const receiver of to) out.push([sender, receiver]);
   });
   return out;
 }
@@ -80,7 +82,12 @@ function deriveCluster(base: Plan, draft: Draft): number[] {
   }
   const names = [...wanted].join(', ');
   const cause = `${[...lines].join('\n')}\nthe upgrade brings no new version of ${names}, so a changed message would cross the border of the cluster`;
-  throw new Failure('E_SCHEMA', EXIT.refused, cause, `add ${names} to the upgrade’s components, with a module that knows the new format`);
+  throw new Failure(
+    'E_SCHEMA',
+    EXIT.refused,
+    cause,
+    `add ${names} to the upgrade’s components, with a module that knows the new format`,
+  );
 }
 
 /** What the outside of the cluster would notice: a boundary channel or device that is new, gone or different. */
@@ -100,16 +107,27 @@ function checkBorder(base: Plan, draft: Draft, cluster: number[], problems: Prob
     const before = channels(base, component);
     const after = channels(draft.plan, component);
     for (const channel of after) {
-      if (!before.has(channel)) problems.push({ path: `components.${name}.sends`, reason: `${channel} is new and leaves the cluster: the old version does not send it` });
+      if (!before.has(channel))
+        problems.push({
+          path: `components.${name}.sends`,
+          reason: `${channel} is new and leaves the cluster: the old version does not send it`,
+        });
     }
     for (const channel of before) {
-      if (!after.has(channel)) problems.push({ path: `components.${name}.sends`, reason: `${channel} is gone, and its receiver is outside the cluster` });
+      if (!after.has(channel))
+        problems.push({
+          path: `components.${name}.sends`,
+          reason: `${channel} is gone, and its receiver is outside the cluster`,
+        });
     }
     const old = base.components[component];
     const now = draft.plan.components[component];
     const drives = (list: number[] | undefined) => (list ?? []).slice().sort().join();
     if (drives(old?.drives) !== drives(now?.drives)) {
-      problems.push({ path: `components.${name}.drives`, reason: 'changes: old and new version must drive the same devices' });
+      problems.push({
+        path: `components.${name}.drives`,
+        reason: 'changes: old and new version must drive the same devices',
+      });
     }
   }
   base.components.forEach((component, sender) => {

@@ -57,7 +57,10 @@ export function planHash(plan: Plan): string {
         .map(([key, v]) => [key, canonical(v)]),
     );
   };
-  return createHash('sha256').update(JSON.stringify(canonical(plan))).digest('hex').slice(0, HASH_DIGITS);
+  return createHash('sha256')
+    .update(JSON.stringify(canonical(plan)))
+    .digest('hex')
+    .slice(0, HASH_DIGITS);
 }
 
 /** Looks names up, and says what is unknown. */
@@ -140,7 +143,10 @@ function componentPlan(
     const plan = tables.devices[index];
     if (!plan || plan.board === board || board < 0) continue;
     const at = tables.boards[plan.board];
-    names.say(`${path}.board`, `drives ${plan.name}, which is wired to board ${at}: both versions must run there (PROTOCOL 7)`);
+    names.say(
+      `${path}.board`,
+      `drives ${plan.name}, which is wired to board ${at}: both versions must run there (PROTOCOL 7)`,
+    );
   }
   const sends = Object.entries(source.sends).map(([type, to]): [number, number[]] => [
     tables.typeOf(type, `${path}.sends.${type}`),
@@ -189,7 +195,8 @@ export function compileSystem(system: System, modules: Modules): Plan {
   const used = [...Object.values(file.components), ...Object.values(file.devices)].map((x) => x.board);
   const boards = [...new Set([...used, ...file.spares])].sort();
   if (components.length === 0) names.say('components', 'is empty; a system has at least one component');
-  if (components.length > COMPONENTS_MAX) names.say('components', `has ${components.length}; at most ${COMPONENTS_MAX}`);
+  if (components.length > COMPONENTS_MAX)
+    names.say('components', `has ${components.length}; at most ${COMPONENTS_MAX}`);
   const devices = devicePlans(file, boards, names);
   const tables: Tables = {
     boards,
@@ -269,14 +276,18 @@ export function draftUpgrade(base: Plan, upgrade: Upgrade, modules: Modules): Dr
       continue;
     }
     if (source === null) {
-      names.say(`components.${name}`, `is to be removed, but the system has no such component; ${suggestion(name, components)}`);
+      names.say(
+        `components.${name}`,
+        `is to be removed, but the system has no such component; ${suggestion(name, components)}`,
+      );
     } else if (source.board === null || source.sends === null) {
       names.say(`components.${name}`, 'is new: it wants `board` and `sends`');
     }
     added.push(components.length);
     components.push(name);
   }
-  if (components.length > COMPONENTS_MAX) names.say('components', `would be ${components.length}; at most ${COMPONENTS_MAX}`);
+  if (components.length > COMPONENTS_MAX)
+    names.say('components', `would be ${components.length}; at most ${COMPONENTS_MAX}`);
   const tables: Tables = {
     boards,
     components,
@@ -320,4 +331,3 @@ export function draftUpgrade(base: Plan, upgrade: Upgrade, modules: Modules): Dr
   refuse(upgrade.file, names.problems);
   return { plan, brought, added, removed, changed };
 }
-

@@ -20,9 +20,18 @@ const device = object('a device: an input (`in`) or an output (`out`)', {
   board: text('the board that it is wired to'),
   in: optional(nullable(fields), null),
   out: optional(nullable(fields), null),
-  takeover: optional(choice('each: every output counts; latest: a set-point, only the newest matters', ['each', 'latest'] as const), 'each'),
-  powerCut: optional(choice('an output in the driver’s hands at a power cut', ['at-most-once', 'at-least-once'] as const), 'at-most-once'),
-  hold: optional(nullable(named('what the device does while outputs are held', anything('a value of the field'))), null),
+  takeover: optional(
+    choice('each: every output counts; latest: a set-point, only the newest matters', ['each', 'latest'] as const),
+    'each',
+  ),
+  powerCut: optional(
+    choice('an output in the driver’s hands at a power cut', ['at-most-once', 'at-least-once'] as const),
+    'at-most-once',
+  ),
+  hold: optional(
+    nullable(named('what the device does while outputs are held', anything('a value of the field'))),
+    null,
+  ),
   perSecond: optional(perSecond, 0),
 });
 
@@ -73,7 +82,10 @@ export const upgradeShape = object('an upgrade', {
   components: named('new versions by component; null: the component goes', nullable(upgraded)),
   messages: optional(named('message types that change or are new', message), {}),
   policy: optional(policy, POLICY),
-  sharedFate: optional(flag('a low process may share a board with survivors although its hang would cost a reset'), false),
+  sharedFate: optional(
+    flag('a low process may share a board with survivors although its hang would cost a reset'),
+    false,
+  ),
 });
 
 export const testbedShape = object('a testbed', {

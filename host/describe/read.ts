@@ -72,14 +72,26 @@ export function readTestbed(file: string): Testbed {
   const problems: Problem[] = [];
   for (const [name, board] of Object.entries(testbed.value.boards)) {
     if (board.kind === 'real' && !board.port) {
-      problems.push({ path: `boards.${name}.port`, reason: 'missing; a real board needs one: a path, or id:<usb serial>' });
+      problems.push({
+        path: `boards.${name}.port`,
+        reason: 'missing; a real board needs one: a path, or id:<usb serial>',
+      });
     }
   }
   refuse(testbed.file, problems);
   return testbed;
 }
 
-const BOARDS = ['virtual', 'nrf52840-dk', 'stm32f4-discovery', 'nucleo-f411re', 'rp2040', 'esp32', 'pico', 'espruino-wifi'];
+const BOARDS = [
+  'virtual',
+  'nrf52840-dk',
+  'stm32f4-discovery',
+  'nucleo-f411re',
+  'rp2040',
+  'esp32',
+  'pico',
+  'espruino-wifi',
+];
 
 /** A type of board by its name in boards/, or by the path of a user's own file. Throws Failure. */
 export function boardType(name: string, folder = '.'): BoardType {

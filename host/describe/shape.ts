@@ -23,7 +23,10 @@ function kindOf(value: unknown): string {
 }
 
 function wrong(problems: Problem[], path: string, wanted: string, value: unknown): void {
-  problems.push({ path, reason: value === undefined ? `missing; wanted ${wanted}` : `is ${kindOf(value)}; wanted ${wanted}` });
+  problems.push({
+    path,
+    reason: value === undefined ? `missing; wanted ${wanted}` : `is ${kindOf(value)}; wanted ${wanted}`,
+  });
 }
 
 /** The known word that a mistyped one is nearest to, if one is near. */
@@ -131,7 +134,8 @@ export function named<T>(about: string, item: Shape<T>): Shape<Record<string, T>
       }
       for (const [key, v] of Object.entries(value)) {
         const at = path ? `${path}.${key}` : key;
-        if (!NAME.test(key)) problems.push({ path: at, reason: 'is no name: letters, digits, - and _, a letter first' });
+        if (!NAME.test(key))
+          problems.push({ path: at, reason: 'is no name: letters, digits, - and _, a letter first' });
         else out[key] = item.check(v, at, problems);
       }
       return out;
@@ -186,7 +190,10 @@ export function object<F extends Fields>(about: string, fields: F): Shape<Value<
       const given = value as Record<string, unknown>;
       for (const key of Object.keys(given)) {
         if (key in fields || key === '$schema') continue;
-        problems.push({ path: path ? `${path}.${key}` : key, reason: `unknown field; ${suggestion(key, Object.keys(fields))}` });
+        problems.push({
+          path: path ? `${path}.${key}` : key,
+          reason: `unknown field; ${suggestion(key, Object.keys(fields))}`,
+        });
       }
       for (const [key, field] of Object.entries(fields)) {
         const at = path ? `${path}.${key}` : key;

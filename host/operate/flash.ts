@@ -59,7 +59,12 @@ export async function flash(lab: Lab, version: Version, onProgress?: (p: Progres
       if (!(error instanceof Failure) || done.length === 0) throw error;
       const names = done.map((d) => d.board).join(', ');
       const cause = `${error.message}; ${names} already run${done.length === 1 ? 's' : ''} ${version.hash}`;
-      throw new Failure(error.code, error.exit, cause, 'mend the board and flash again: all boards must run one version');
+      throw new Failure(
+        error.code,
+        error.exit,
+        cause,
+        'mend the board and flash again: all boards must run one version',
+      );
     }
     done.push({ board, bytes: image.bytes.length, hash: image.hash });
   }

@@ -25,7 +25,12 @@ export function loadVersion(stateDir: string, hash: string): Version {
     bytes = new Uint8Array(readFileSync(fileOf(stateDir, hash)));
   } catch {
     const cause = `the boards run version ${hash}, which this state folder does not know`;
-    throw new Failure('E_VERSION', EXIT.refused, cause, 'use the folder it was flashed from (--state DIR), or flash again');
+    throw new Failure(
+      'E_VERSION',
+      EXIT.refused,
+      cause,
+      'use the folder it was flashed from (--state DIR), or flash again',
+    );
   }
   try {
     return decodeImage(bytes);

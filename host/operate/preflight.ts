@@ -102,20 +102,27 @@ export function preflight(base: Version, upgrade: Version, testbed: Testbed): Pr
       refuse('E_SPACE', cause, 'make its modules smaller, or use a board with more flash');
     }
     if (flight.memoryLimit > 0 && flight.memoryBytes > flight.memoryLimit) {
-      const what = flight.shadow.length > 0 ? `no room for the shadow${flight.shadow.length > 1 ? 's' : ''} of ${flight.shadow.join(', ')}` : 'too little memory';
+      const what =
+        flight.shadow.length > 0
+          ? `no room for the shadow${flight.shadow.length > 1 ? 's' : ''} of ${flight.shadow.join(', ')}`
+          : 'too little memory';
       const cause = `board ${board}: ${what}: about ${flight.memoryBytes} bytes wanted, ${flight.memoryLimit} there`;
       refuse('E_MEMORY', cause, 'place the new version on a board of its own: `board` in the upgrade');
     }
     const survivors = [...flight.active, ...flight.shadow];
     if (!type.interrupts && flight.low.length > 0 && survivors.length > 0) {
       const cause = `board ${board} cannot interrupt a call: a hang of ${flight.low.join(', ')} would reset it, and with it ${survivors.join(', ')}`;
-      if (!plan.sharedFate) refuse('E_FATE', cause, 'place the new version on a board of its own, or set "sharedFate": true');
-      else if (plan.durability === 'off') refuse('E_FATE', `${cause}; sharedFate needs durability`, 'set "durability": "guard"');
+      if (!plan.sharedFate)
+        refuse('E_FATE', cause, 'place the new version on a board of its own, or set "sharedFate": true');
+      else if (plan.durability === 'off')
+        refuse('E_FATE', `${cause}; sharedFate needs durability`, 'set "durability": "guard"');
       else warnings.push(cause);
     }
   }
   if (plan.durability !== 'off') {
-    warnings.push(`durability "${plan.durability}" is asked for, but this release keeps no journal on flash: a board of a survivor that loses power during guarded operation ends the guard`);
+    warnings.push(
+      `durability "${plan.durability}" is asked for, but this release keeps no journal on flash: a board of a survivor that loses power during guarded operation ends the guard`,
+    );
   }
   if (plan.policy.commitAfterMs === 0 && plan.policy.validated === 0) {
     warnings.push('no guard policy: guarded operation ends only on a word (npx understudy commit)');

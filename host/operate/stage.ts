@@ -28,7 +28,12 @@ export async function stage(lab: Lab, upgrade: Version, options: StageOptions = 
     if (status.plan?.hash !== base) {
       const runs = status.plan ? `version ${status.plan.hash} (${status.plan.name})` : 'no system';
       const cause = `board ${board} runs ${runs}; the upgrade is for ${base}`;
-      throw new Failure('E_BASE', EXIT.refused, cause, 'flash the version that the upgrade names, or rebuild the upgrade');
+      throw new Failure(
+        'E_BASE',
+        EXIT.refused,
+        cause,
+        'flash the version that the upgrade names, or rebuild the upgrade',
+      );
     }
     if (status.quarantined.includes(upgrade.hash) && !options.again) {
       const cause = `board ${board} has reverted upgrade ${upgrade.hash} before and keeps it in quarantine`;
