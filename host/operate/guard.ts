@@ -109,13 +109,13 @@ export async function start(lab: Lab, given?: Verdicts): Promise<Outcome> {
     throw new Failure('E_STAGED', EXIT.refused, cause, 'npx understudy stage UPGRADE');
   }
   const epoch = Math.max(...boards.map((b) => b.epoch));
-  await say(lab, boards, 'start', staged.hash);
-  return settled(
-    lab,
-    verdicts,
-    epoch,
-    boards.map((b) => b.board),
-  );
+  const verdicts = given ?? new Verdicts(lab);
+  try {
+    await say(lab, boards, 'start', staged.hash);
+    return await settled(lab, verdicts, epoch, boards.map((b) => b.board));
+  } finally {
+    if (!given) verdicts.close();
+  }
 }
 
 /** Commits or aborts the guarded operation by the operator's word; a failure that races with a commit wins. */
