@@ -31,8 +31,10 @@ function sendApp(self: Process, to: number, type: number, data: Opaque, effects:
       if (old >= 0) sendOne(self, old, q, 0, type, data, effects);
     } else suppress(self, { to: to, q: q, type: type, data: data, digest: state.digest[to] }, effects);
   } else if (self.role === 'low' && self.op) {
-    if (inside) sendOne(self, lowOf(self.op, to), q, 0, type, data, effects);
-    else {
+    const low = lowOf(self.op, to);
+    if (inside) {
+      if (low >= 0) sendOne(self, low, q, 0, type, data, effects);
+    } else {
       const k = ++state.k;
       state.T[self.op.cluster.indexOf(self.component)] = k;
       self.marks.push({ to: to, q: q, k: k });

@@ -506,7 +506,10 @@ function adopt(p: Proc, from: Handover, event: TraceEvent): void {
   const given = event.held || event.pending ? [...(event.pending ?? []), ...(event.held ?? [])] : null;
   for (const entry of from.held) {
     const has = given === null || given.some((g) => g.kind === 'app' && g.from === entry.from && g.q === entry.q);
-    if (has) listOf(p.taken, entry.from >> 1).push({ q: entry.q, entry });
+    const list = listOf(p.taken, entry.from >> 1);
+    // what its state holds already it leaves out
+    const repeat = list.length > 0 && (list[list.length - 1] as Taken).q >= entry.q;
+    if (has && !repeat) list.push({ q: entry.q, entry });
   }
 }
 

@@ -92,13 +92,13 @@ function arrivals(world: World, choose: Choose, moves: Move[]): void {
 function absences(world: World, moves: Move[]): void {
   const { state } = world;
   for (const self of state.processes) {
-    if (!self || !isSurvivor(self) || state.dead[self.pid]) continue;
+    if (!self || state.dead[self.pid] || !(isSurvivor(self) || self.role === 'low')) continue;
     const cut = self.cut ?? null;
     const lows = self.op && (self.guarded ?? true) ? self.op.lows : cut?.waiting ? cut.waiting : [];
     for (const low of lows) {
       const gone = state.dead[low] === true;
       if (cut && (cut.reported || cut.ends.some(([pid]) => pid === low))) continue;
-      if (!gone && (state.left.verdicts < 1 || self.closed.includes(low))) continue;
+      if (!gone && (!isSurvivor(self) || state.left.verdicts < 1 || self.closed.includes(low))) continue;
       const run = () => {
         if (!gone) spend(world, 'verdicts');
         give(world, self.pid, { kind: 'absent', t: 0, seed: 0, pid: low, why: 'silent' });
@@ -211,9 +211,10 @@ function words(world: World, choose: Choose, moves: Move[]): void {
 /** All are in one epoch, and nobody of those who are live is gone. */
 function settled(world: World): boolean {
   let epoch = -1;
-  for (const self of world.state.processes) {
-    if (!self || !isSurvivor(self)) continue;
-    if (world.state.dead[self.pid] || (epoch >= 0 && self.epoch !== epoch)) return false;
+  for (const pid of liveOf(world)) {
+    if (pid < 0) continue;
+    const self = mustHave(world, pid);
+    if (!isSurvivor(self) || world.state.dead[pid] || (epoch >= 0 && self.epoch !== epoch)) return false;
     epoch = self.epoch;
   }
   return true;
