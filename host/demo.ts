@@ -28,7 +28,7 @@ import { phases, phasesText } from './trace/phases.ts';
 
 const SEED = 1;
 /** Virtual time passes so many times as fast as real time. */
-const SPEED = Number(process.env.UNDERSTUDY_SPEED ?? 3);
+const SPEED = Number(process.env.UNDERSTUDY_SPEED ?? 2);
 /** Mission time at which upgrade B is started, s. */
 const START_S = 12;
 /** Length of the profile that is shown, s. */
