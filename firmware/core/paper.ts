@@ -334,8 +334,9 @@ function receiveMessage(self: PaperProcess, event: Event, effects: Effect[], app
     if (dirty && sn > self.sn) checkpointing(self, sn, effects, app);
     else if (!dirty && self.dirty) logIn(self, event, self.sdw, effects);
   }
-  reception(self, event, self.n, effects, app);
+  // what a handler sends is sent after its message was received, as in the figures
   if (self.role !== 'low' && sn > self.sn) self.sn = sn;
+  reception(self, event, self.n, effects, app);
 }
 
 /** What is left of the log goes out, in order; then the process is active, or suppresses on until it has caught up. */
