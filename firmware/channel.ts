@@ -174,18 +174,23 @@ export function repeatDue(rt: Runtime, now: number): number {
   return next;
 }
 
-export function acknowledge(rt: Runtime, of: number, by: Pid): void {
-  for (let i = 0; i < rt.acks.length; i++) if (rt.acks[i][0] === of && rt.acks[i][1] === by) return;
-  rt.acks.push([of, by]);
+/** `by` has taken everything up to `number`. What it takes later may begin its numbers again: a seat that is vacant. */
+export function acknowledge(rt: Runtime, of: number, by: Pid, number: number): void {
+  for (let i = 0; i < rt.acks.length; i++) {
+    const ack = rt.acks[i];
+    if (ack[0] !== of || ack[1] !== by) continue;
+    if (number > ack[2]) ack[2] = number;
+    return;
+  }
+  rt.acks.push([of, by, number]);
 }
 
 /** Sends the acknowledgements that are due: what they acknowledge is durable by now (PROTOCOL 6). */
-export function sendAcks(rt: Runtime, taken: (of: number, by: Pid) => number): void {
+export function sendAcks(rt: Runtime): void {
   for (let i = 0; i < rt.acks.length; i++) {
     const of = rt.acks[i][0];
     const by = rt.acks[i][1];
-    const number = taken(of, by);
-    if (number < 0) continue;
+    const number = rt.acks[i][2];
     if (of >= 0) {
       const board = boardOf(rt, of);
       if (board < 0 || board === rt.board) continue;
@@ -198,6 +203,14 @@ export function sendAcks(rt: Runtime, taken: (of: number, by: Pid) => number): v
     rt.bus.sent++;
   }
   rt.acks = [];
+}
+
+/** Another upgrade is staged, or none: what is left for the seats of the last one is for nobody. */
+export function forgetSeats(rt: Runtime): void {
+  for (let i = 0; i < rt.outgoing.length; i++) {
+    const outgoing = rt.outgoing[i];
+    if (rt.live[outgoing.to >> 1] !== outgoing.to) renew(outgoing);
+  }
 }
 
 /** Forgets what is under way to a process (`from` -1: from anyone), and on request from it. */

@@ -14,7 +14,6 @@ import { openRecords, saveRecord } from './record.ts';
 import { addProcess, pump, reportError } from './runtime.ts';
 import { takeStaged } from './stage.ts';
 import type { Peer, Runtime, TraceRecord } from './state.ts';
-import { localOf } from './state.ts';
 import { noStore } from './store.ts';
 
 export const VERSION = '0.1.0';
@@ -62,14 +61,6 @@ function createRuntime(hal: Hal, agent: Agent, image: Image): Runtime {
     roundTripMs: 0,
     bus: { sent: 0, received: 0, resent: 0, bad: 0 },
   };
-}
-
-/** Number up to which a process of this board has taken what comes from `of`; -1: it is not here. */
-function taken(rt: Runtime, of: number, by: number): number {
-  const local = localOf(rt, by);
-  if (!local) return -1;
-  if (of < 0) return local.self.gotI[-1 - of];
-  return of < local.self.gotN.length ? local.self.gotN[of] : 0;
 }
 
 function begin(hal: Hal, agent: Agent): void {
@@ -136,9 +127,7 @@ export function boot(hal: Hal): Board {
     let more = false;
     if (rt) {
       more = pump(rt);
-      sendAcks(rt, function (of, by) {
-        return taken(rt, of, by);
-      });
+      sendAcks(rt);
     }
     sendLines(agent);
     if (agent.restarting) {

@@ -232,7 +232,13 @@ function offer(rt: Runtime, from: Pid, to: Pid, message: Message): 'take' | 'wai
 export function arrive(rt: Runtime, from: Pid, to: Pid, message: Message): void {
   const verdict = offer(rt, from, to, message);
   if (verdict === 'take' || verdict === 'repeat') {
-    acknowledge(rt, message.kind === 'input' ? -1 - (message.device as number) : from, to);
+    const d = message.kind === 'input' ? (message.device as number) : -1;
+    let number = (d < 0 ? message.n : message.i) as number;
+    if (verdict === 'repeat') {
+      const self = (localOf(rt, to) as Local).self;
+      number = d < 0 ? self.gotN[from] : self.gotI[d];
+    }
+    acknowledge(rt, d < 0 ? from : -1 - d, to, number);
   } else if (verdict === 'wait' && rt.stash.length < STASH_MAX) {
     for (let i = 0; i < rt.stash.length; i++) {
       const known = rt.stash[i];

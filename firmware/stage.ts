@@ -1,6 +1,7 @@
 // A staged upgrade on a board: seats for the low processes that will run here, and the word to those that run now
 // (PROTOCOL 5.3). Nothing of it changes what the old version does.
 
+import { forgetSeats } from './channel.ts';
 import { renewDriver } from './driver.ts';
 import type { Image } from './image.ts';
 import { unknownPeer } from './peer.ts';
@@ -26,6 +27,7 @@ export function takeStaged(rt: Runtime, image: Image): string | null {
   if (rt.guarded) return 'a guarded operation is under way';
   const op = operationOf(rt, image.plan, image.hash);
   const before = rt.other;
+  forgetSeats(rt);
   rt.staged = image;
   rt.op = op;
   rt.other = image.plan;
@@ -51,6 +53,7 @@ export function takeStaged(rt: Runtime, image: Image): string | null {
 /** Forgets the staged upgrade. */
 export function dropStaged(rt: Runtime): void {
   dropSeats(rt);
+  forgetSeats(rt);
   rt.staged = null;
   rt.op = null;
   tellAll(rt, { kind: 'word', t: 0, seed: 0, word: 'stage' }, false);
