@@ -32,7 +32,9 @@ const SPEED = Number(process.env.UNDERSTUDY_SPEED ?? 2);
 /** Mission time at which upgrade B is started, s. */
 const START_S = 12;
 /** Length of the profile that is shown, s. */
-const PROFILE_S = 120;
+const PROFILE_S = 140;
+/** After a recovery the craft counts as settled below this error, degrees. */
+const SETTLED_DEGREES = 0.6;
 /** The mission's requirement, and what the craft must pass without a guard for the demonstration to show anything. */
 const REQUIRED_DEGREES = 5;
 const ASTRAY_DEGREES = 20;
@@ -62,6 +64,15 @@ async function until(lab: Lab, seconds: number): Promise<void> {
     const t = await missionTime(lab);
     if (t >= seconds) return;
     await lab.wait(t < 0 ? 200 : Math.max(50, (seconds - t) * 1000));
+  }
+}
+
+/** An upgrade is not started on a craft that is still coming back from another one's error. */
+async function settle(lab: Lab): Promise<void> {
+  for (;;) {
+    const last = pointingOf(await lab.records()).slice(-20);
+    if (last.length === 20 && last.every(([, error]) => error < SETTLED_DEGREES)) return;
+    await lab.wait(500);
   }
 }
 
@@ -124,6 +135,8 @@ async function onBoards(): Promise<Live> {
     if (b.end?.cut !== 'recovery') throw new Failure('E_DEMO', EXIT.testsFailed, `the guard did not catch upgrade B: ${b.end ? `${b.end.cut}, ${b.end.why}` : 'nothing happened'}`, '');
     say(`t = ${caughtB.toFixed(1)} s: ${b.end.why}; the old version has taken over in place: no reboot, no transfer`);
 
+    await settle(lab);
+
     title('upgrade A: quaternions done right');
     const a = await upgrade(lab, 'A');
     const committedA = await missionTime(lab);
@@ -177,6 +190,11 @@ function peakOf(points: [number, number][]): number {
 
 async function demonstrate(): Promise<number> {
   const begun = Date.now();
+  say('building the sample mission and its upgrades, each component to an ES5 text of its own');
+  for (const version of [await originalVersion(), await upgradeVersion('B'), await upgradeVersion('A')]) {
+    const size = Object.values(version.modules).reduce((n, text) => n + text.length, 0);
+    say(`  ${version.hash}  ${version.plan.upgrade?.name ?? version.plan.name}, ${size} bytes of modules`);
+  }
   const live = await onBoards();
 
   title('the same flight without guard, and without upgrade (in lockstep: same bundle, seed, disturbances)');
