@@ -132,7 +132,13 @@ async function onBoards(): Promise<Live> {
     title('upgrade B: quaternions, but q and -q are taken for two attitudes');
     const b = await upgrade(lab, 'B');
     const caughtB = await missionTime(lab);
-    if (b.end?.cut !== 'recovery') throw new Failure('E_DEMO', EXIT.testsFailed, `the guard did not catch upgrade B: ${b.end ? `${b.end.cut}, ${b.end.why}` : 'nothing happened'}`, '');
+    if (b.end?.cut !== 'recovery')
+      throw new Failure(
+        'E_DEMO',
+        EXIT.testsFailed,
+        `the guard did not catch upgrade B: ${b.end ? `${b.end.cut}, ${b.end.why}` : 'nothing happened'}`,
+        '',
+      );
     say(`t = ${caughtB.toFixed(1)} s: ${b.end.why}; the old version has taken over in place: no reboot, no transfer`);
 
     await settle(lab);
@@ -141,7 +147,12 @@ async function onBoards(): Promise<Live> {
     const a = await upgrade(lab, 'A');
     const committedA = await missionTime(lab);
     if (a.end?.cut !== 'commit') {
-      throw new Failure('E_DEMO', EXIT.testsFailed, `upgrade A was not committed: ${a.end?.why ?? 'nothing happened'}`, '');
+      throw new Failure(
+        'E_DEMO',
+        EXIT.testsFailed,
+        `upgrade A was not committed: ${a.end?.why ?? 'nothing happened'}`,
+        '',
+      );
     }
     say(`t = ${committedA.toFixed(1)} s: ${a.end.why}; A is committed, no shadow is left`);
     await until(lab, PROFILE_S);
@@ -226,22 +237,37 @@ async function demonstrate(): Promise<number> {
     ),
   );
   const { counts, violations } = report;
-  say(`\nchecked from the trace: ${counts.steps} steps, ${counts['messages delivered']} messages delivered, ` +
-      `${counts.cuts} cuts, ${violations.length} violations: no message lost or repeated`);
+  say(
+    `\nchecked from the trace: ${counts.steps} steps, ${counts['messages delivered']} messages delivered, ` +
+      `${counts.cuts} cuts, ${violations.length} violations: no message lost or repeated`,
+  );
   for (const v of violations.slice(0, 5)) say(`  ${v.rule}: ${v.process} event ${v.n}: ${v.why}`);
 
   mkdirSync(FOLDER, { recursive: true });
-  const files = { pointing: join(FOLDER, 'pointing.svg'), recovery: join(FOLDER, 'recovery.svg'), start: join(FOLDER, 'start.svg') };
+  const files = {
+    pointing: join(FOLDER, 'pointing.svg'),
+    recovery: join(FOLDER, 'recovery.svg'),
+    start: join(FOLDER, 'start.svg'),
+  };
   writeFileSync(files.pointing, lineChart(chart));
-  writeFileSync(files.recovery, renderSvg(live.trace, { around: 'recovery', title: 'The old version takes over from B' }));
+  writeFileSync(
+    files.recovery,
+    renderSvg(live.trace, { around: 'recovery', title: 'The old version takes over from B' }),
+  );
   writeFileSync(files.start, renderSvg(live.trace, { around: 'start', title: 'The start of A' }));
-  say(`\npictures: ${Object.values(files).map((f) => relative('.', f)).join('  ')}`);
+  say(
+    `\npictures: ${Object.values(files)
+      .map((f) => relative('.', f))
+      .join('  ')}`,
+  );
   const good =
     violations.length === 0 &&
     peaks.plain <= REQUIRED_DEGREES &&
     peaks.guarded <= REQUIRED_DEGREES &&
     peaks.unguarded >= ASTRAY_DEGREES;
-  say(`${good ? 'as announced' : 'NOT as announced'}, in ${((Date.now() - begun) / 1000).toFixed(0)} s; nothing is left running`);
+  say(
+    `${good ? 'as announced' : 'NOT as announced'}, in ${((Date.now() - begun) / 1000).toFixed(0)} s; nothing is left running`,
+  );
   return good ? EXIT.done : EXIT.testsFailed;
 }
 

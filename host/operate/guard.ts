@@ -66,15 +66,34 @@ async function say(lab: Lab, boards: BoardStatus[], word: string, op: string): P
   await lab.request(board.board, 'word', { word, op });
 }
 
+/** How a cut ended, from what the boards say afterwards: for a lab whose boards send no trace. */
+function infer(statuses: BoardStatus[], upgrade: string): Outcome {
+  const epoch = Math.max(...statuses.map((s) => s.epoch));
+  const some = (test: (s: BoardStatus) => boolean): boolean => statuses.some(test);
+  let cut: Outcome['cut'] = 'recovery';
+  if (some((s) => s.guarded)) cut = 'start';
+  else if (some((s) => s.plan?.hash === upgrade)) cut = 'commit';
+  else if (some((s) => s.upgrade !== null)) cut = 'cancel';
+  return { cut, epoch, why: 'as the boards say; their trace is off', V: [] };
+}
+
 /** Waits for the end of the cut that leaves `epoch`. */
-async function settled(lab: Lab, verdicts: Verdicts, epoch: number, boards: string[]): Promise<Outcome> {
+async function settled(
+  lab: Lab,
+  verdicts: Verdicts,
+  epoch: number,
+  boards: string[],
+  upgrade: string,
+): Promise<Outcome> {
   const end = lab.now() + CUT_MS;
   for (;;) {
-    const outcome = verdicts.after(epoch);
-    if (outcome) {
-      let all = true;
-      for (const board of boards) if ((await boardStatus(lab, board)).epoch <= epoch) all = false;
-      if (all) return outcome;
+    const statuses: BoardStatus[] = [];
+    for (const board of boards) {
+      const status = await boardStatus(lab, board).catch(() => null);
+      if (status) statuses.push(status);
+    }
+    if (statuses.length === boards.length && statuses.every((s) => s.epoch > epoch)) {
+      return verdicts.after(epoch) ?? infer(statuses, upgrade);
     }
     if (lab.now() > end) {
       const status = await systemStatus(lab);
@@ -112,7 +131,13 @@ export async function start(lab: Lab, given?: Verdicts): Promise<Outcome> {
   const verdicts = given ?? new Verdicts(lab);
   try {
     await say(lab, boards, 'start', staged.hash);
-    return await settled(lab, verdicts, epoch, boards.map((b) => b.board));
+    return await settled(
+      lab,
+      verdicts,
+      epoch,
+      boards.map((b) => b.board),
+      staged.hash,
+    );
   } finally {
     if (!given) verdicts.close();
   }
@@ -133,6 +158,7 @@ export async function end(lab: Lab, word: 'commit' | 'abort'): Promise<Outcome> 
       verdicts,
       epoch,
       boards.map((b) => b.board),
+      guarded.upgrade?.hash ?? '',
     );
   } finally {
     verdicts.close();
@@ -145,16 +171,28 @@ export async function awaitEnd(lab: Lab, ms: number): Promise<Outcome | null> {
   const epoch = Math.max(...boards.map((b) => b.epoch));
   const verdicts = new Verdicts(lab);
   try {
-    return await ended(lab, verdicts, epoch, boards.map((b) => b.board), ms);
+    return await ended(
+      lab,
+      verdicts,
+      epoch,
+      boards.map((b) => b.board),
+      ms,
+    );
   } finally {
     verdicts.close();
   }
 }
 
-async function ended(lab: Lab, verdicts: Verdicts, epoch: number, boards: string[], ms: number): Promise<Outcome | null> {
+async function ended(
+  lab: Lab,
+  verdicts: Verdicts,
+  epoch: number,
+  boards: string[],
+  ms: number,
+): Promise<Outcome | null> {
   const until = lab.now() + ms;
   while (lab.now() < until) {
-    if (verdicts.after(epoch)) return settled(lab, verdicts, epoch, boards);
+    if (verdicts.after(epoch)) return settled(lab, verdicts, epoch, boards, '');
     await lab.wait(POLL_MS);
   }
   return null;
