@@ -6,7 +6,7 @@ import { apply, isRepeat, receive } from './deliver.ts';
 import { reclaim, vectorOf } from './journal.ts';
 import type { Held, Process } from './process.ts';
 import { blank, renumber, send } from './process.ts';
-import type { Application, Effect, Event, Operation, Role, State } from './types.ts';
+import type { Application, Effect, Event, Operation, Role, State, Vector } from './types.ts';
 import { covered, zeros } from './vector.ts';
 
 /** At every cut `T`, that of armed timers too, `V`, `k` and the journal are void; `q`, `e` and the epoch go on. */
@@ -143,9 +143,15 @@ function start(self: Process, op: Operation, t: number, effects: Effect[], app: 
   deliverHeld(self, effects, app);
 }
 
+function announceDecision(self: Process, decision: Decision, V: Vector, effects: Effect[]): void {
+  const effect: Effect = { kind: 'decide', cut: decision.cut, V: V, why: decision.why, epoch: self.epoch + 1 };
+  if (decision.cut === 'start' && self.staged) effect.op = self.staged.id;
+  effects.push(effect);
+}
+
 /** A survivor follows the decision of its cut. */
 export function resume(self: Process, decision: Decision, t: number, effects: Effect[], app: Application): void {
-  effects.push({ kind: 'decide', cut: decision.cut, V: decision.V, why: decision.why, epoch: self.epoch + 1 });
+  announceDecision(self, decision, decision.V, effects);
   if (self.role === 'low' && decision.cut !== 'commit') {
     stop(self, effects);
   } else if (decision.cut === 'recovery') recover(self, decision, effects, app);
@@ -203,7 +209,7 @@ export function settleSeat(self: Process, decision: Decision, t: number, effects
   const seat = self.seat;
   const op = self.staged;
   const held = self.held;
-  effects.push({ kind: 'decide', cut: decision.cut, V: [], why: decision.why, epoch: self.epoch + 1 });
+  announceDecision(self, decision, [], effects);
   self.seat = null;
   self.held = [];
   if (decision.cut !== 'start' || !seat || !seat.state || !op) {

@@ -146,7 +146,7 @@ export interface Effect {
     | 'error' //       why: a clean process's exception; its effects were discarded
     | 'freeze' //      cut, why: this process froze
     | 'report' //      cut: this process reported
-    | 'decide' //      cut, V, why: the verdict of the cut that has just ended, and the new `epoch`
+    | 'decide' //      cut, V, why: the verdict of the cut that has just ended, the new `epoch`; of a start, its op
     | 'rollback' //    event: the state is as it was before the event of this number
     | 'replay' //      event: the journaled event of this number is delivered again
     | 'forget' //      event: the journaled or held event of this number is left out
@@ -171,6 +171,7 @@ export interface Effect {
   tested?: boolean;
   why?: string;
   cut?: Cut;
+  op?: string;
   epoch?: number;
   role?: Role;
   word?: string;

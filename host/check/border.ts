@@ -72,6 +72,7 @@ export function border(lines: TraceLine[], tally: Tally = {}): Violation[] {
         }
       } else if (fact.kind === 'output') {
         if (fact.late) say(`a low process puts out e=${fact.e} after its board has decided the recovery`);
+        if (fact.e !== fact.expected) say(`device ${fact.device}: puts out e=${fact.e}, expected ${fact.expected}`);
         if (driven || fact.e === 0) continue;
         count(tally, 'outputs in order');
         const key = `${fact.device} ${step.pid >> 1}`;

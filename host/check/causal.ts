@@ -5,7 +5,18 @@ import type { Channel } from './channels.ts';
 import { canReceive, createChannel, isNumbered, noteReceipt, noteSend } from './channels.ts';
 import type { Causality, CutRecord, Fact, Step } from './facts.ts';
 import type { Entry, Handover, Proc, Received, Taken } from './model.ts';
-import { append, closePast, createProc, isLive, isSurvivor, listOf, rollBack, setHistory, setTimer } from './model.ts';
+import {
+  append,
+  closePast,
+  countOutput,
+  createProc,
+  isLive,
+  isSurvivor,
+  listOf,
+  rollBack,
+  setHistory,
+  setTimer,
+} from './model.ts';
 import type { Operation } from './operations.ts';
 import { createOperation, findOperations } from './operations.ts';
 import { inCausalOrder } from './schedule.ts';
@@ -384,6 +395,7 @@ class Engine {
       entry.suppressed = true;
       append(p, listOf(p.sent, effect.to), entry);
     } else if (effect.device !== undefined) {
+      countOutput(p, effect.device);
       append(p, p.logged, { device: effect.device, e: effect.e ?? 0, H: p.H });
     }
   }
@@ -403,6 +415,7 @@ class Engine {
         logged = true;
       }
     }
+    const expected = resent || e === 0 ? e : countOutput(p, device);
     const test = m.tests.get(device) ?? 'none';
     m.tests.delete(device);
     let late = false;
@@ -412,7 +425,7 @@ class Engine {
         if (other.board === p.board && decided) late = true;
       }
     }
-    this.note(m, { kind: 'output', role: p.role, device, e, H, test, resent, logged, late });
+    this.note(m, { kind: 'output', role: p.role, device, e, expected, H, test, resent, logged, late });
   }
 
   private tested(m: Moment, effect: TraceEffect): void {
@@ -433,7 +446,17 @@ class Engine {
     // a rule set that agrees on no V* is judged by what tests have vouched for by now
     const V = effect.V ?? (cut === 'recovery' && p.operation ? p.operation.validated : NOTHING);
     const agreed = effect.V !== undefined;
-    this.note(m, { kind: 'decide', cut, V, agreed, epoch, before: p.epoch, seat: !isLive(p.role), H: p.H });
+    this.note(m, {
+      kind: 'decide',
+      cut,
+      op: effect.op ?? '',
+      V,
+      agreed,
+      epoch,
+      before: p.epoch,
+      seat: !isLive(p.role),
+      H: p.H,
+    });
     p.epoch = epoch;
     p.frozen = false;
     p.lastCut = cut;
@@ -496,13 +519,14 @@ function handoverOf(p: Proc): Handover {
   for (const [c, list] of p.sent) sent.set(c, list.slice());
   for (const [c, list] of p.taken) taken.set(c, list.slice());
   const held = p.held.map((n) => p.events.get(n)?.entry).filter((e): e is Entry => !!e);
-  return { sent, taken, held, component: p.component };
+  return { sent, taken, held, outputs: new Map(p.outputs), component: p.component };
 }
 
 /** The new low process begins with its shadow's counters, and what was handed over to it (PROTOCOL 5.3). */
 function adopt(p: Proc, from: Handover, event: TraceEvent): void {
   p.sent = from.sent;
   p.taken = from.taken;
+  p.outputs = from.outputs;
   const given = event.held || event.pending ? [...(event.pending ?? []), ...(event.held ?? [])] : null;
   for (const entry of from.held) {
     const has = given === null || given.some((g) => g.kind === 'app' && g.from === entry.from && g.q === entry.q);

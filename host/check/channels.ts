@@ -52,12 +52,16 @@ export function noteSend<Entry>(
  * one begins the channels to its seats at 1 again, and what was sent before may never have been taken.
  */
 function find<Entry>(channel: Channel<Entry>, event: TraceEvent): number {
+  let found = -1;
   for (let i = channel.got + 1; i < channel.sends.length; i++) {
     const sent = channel.sends[i];
     if (sent?.n !== event.n) continue;
-    if (sent?.message.epoch === undefined || sent.message.epoch >= (event.epoch ?? 0)) return i;
+    if (sent?.message.epoch !== undefined && sent.message.epoch < (event.epoch ?? 0)) continue;
+    // a receiver that has begun anew takes the message of a later run; the kind tells them apart
+    if (sent?.message.kind === event.kind) return i;
+    if (found < 0) found = i;
   }
-  return -1;
+  return found;
 }
 
 /** A receipt can be looked at once its send has been, or when it plainly repeats an earlier one. */

@@ -47,6 +47,8 @@ export type Fact =
       role: string;
       device: number;
       e: number;
+      /** the number that the state wants */
+      expected: number;
       H: History;
       test: 'none' | 'passed' | 'failed' | 'compensated';
       resent: boolean;
@@ -59,6 +61,8 @@ export type Fact =
   | {
       kind: 'decide';
       cut: string;
+      /** the operation that a start begins */
+      op: string;
       V: History;
       agreed: boolean;
       epoch: number;

@@ -39,6 +39,7 @@ export interface Handover {
   sent: Map<number, Entry[]>;
   taken: Map<number, Taken[]>;
   held: Entry[];
+  outputs: Map<number, number>;
   component: number;
 }
 
@@ -61,6 +62,8 @@ export interface Proc {
   /** by component: messages sent and taken, as the state counts them */
   sent: Map<number, Entry[]>;
   taken: Map<number, Taken[]>;
+  /** by device: outputs so far, suppressed ones included */
+  outputs: Map<number, number>;
   /** a shadow's suppressed outputs */
   logged: { device: number; e: number; H: History }[];
   events: Map<number, Received>;
@@ -94,6 +97,7 @@ export function createProc(pid: number, name: string, board: string, role: strin
     timers: new Map(),
     sent: new Map(),
     taken: new Map(),
+    outputs: new Map(),
     logged: [],
     events: new Map(),
     held: [],
@@ -146,6 +150,16 @@ export function setTimer(p: Proc, name: string, H: History | undefined): void {
   remember(p, () => {
     put(before);
   });
+}
+
+/** Counts an output of the device; the number it should have. */
+export function countOutput(p: Proc, device: number): number {
+  const before = p.outputs.get(device) ?? 0;
+  p.outputs.set(device, before + 1);
+  remember(p, () => {
+    p.outputs.set(device, before);
+  });
+  return before + 1;
 }
 
 export function append<T>(p: Proc, list: T[], item: T): void {

@@ -47,6 +47,8 @@ export interface TraceEffect {
   compensated?: boolean;
   why?: string;
   cut?: string;
+  /** decide: the operation that a start begins */
+  op?: string;
   epoch?: number;
   role?: string;
 }

@@ -251,7 +251,7 @@ function decided(world: World, self: Process, effect: Effect): void {
 /** The head of a channel, if its receiver takes it now. What nobody will take any more goes. */
 export function headOf(world: World, key: string): Message | null {
   const { state } = world;
-  const list = state.wires[key] as Message[];
+  const list = state.wires[key] ?? [];
   const [from, to] = ends(key);
   const self = state.processes[to];
   for (;;) {
