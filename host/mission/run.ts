@@ -2,20 +2,16 @@
 // guarded, or started and committed at once, or not at all.
 
 import { join, resolve } from 'node:path';
+import { root } from '../build/root.ts';
 import { check } from '../check/check.ts';
 import type { Report, TraceLine } from '../check/types.ts';
-import { readSystem, readTestbed, readUpgrade } from '../describe/read.ts';
-import { root } from '../build/root.ts';
+import { readSystem, readUpgrade } from '../describe/read.ts';
+import { openRig } from '../hil.ts';
 import type { WorldRecord } from '../lab.ts';
 import { buildSystem, buildUpgrade } from '../operate/build.ts';
-import { flash } from '../operate/flash.ts';
 import type { Outcome } from '../operate/guard.ts';
-import { end, start } from '../operate/guard.ts';
-import { stage } from '../operate/stage.ts';
 import type { SystemStatus } from '../operate/status.ts';
-import { systemStatus } from '../operate/status.ts';
 import type { Version } from '../operate/version.ts';
-import { headerOf, openLockstep } from '../testbed/setup.ts';
 
 export const MISSION = resolve(root(), 'host/mission');
 
@@ -23,7 +19,7 @@ export interface FlightOptions {
   seed: number;
   /** of mission time from the release on, s */
   seconds: number;
-  /** letter of the upgrade; null: none */
+  /** letter of the upgrade, or its folder; null: none */
   upgrade: string | null;
   guarded: boolean;
   /** mission time of the start, s */
@@ -62,10 +58,10 @@ export function originalVersion(): Promise<Version> {
   return once('', () => buildSystem(readSystem(join(MISSION, 'system.json'))));
 }
 
-/** `letter`: a folder of host/mission/upgrades. */
-export function upgradeVersion(letter: string): Promise<Version> {
-  return once(letter, async () => {
-    const file = join(MISSION, 'upgrades', letter, 'upgrade.json');
+/** `upgrade`: a folder of host/mission/upgrades, or the path of another. */
+export function upgradeVersion(upgrade: string): Promise<Version> {
+  return once(upgrade, async () => {
+    const file = resolve(MISSION, 'upgrades', upgrade, 'upgrade.json');
     return buildUpgrade(await originalVersion(), readUpgrade(file));
   });
 }
@@ -90,14 +86,11 @@ function findEnd(trace: TraceLine[], after: number): { outcome: Outcome; t: numb
 }
 
 export async function fly(options: FlightOptions): Promise<Flight> {
-  const system = readSystem(join(MISSION, 'system.json'));
-  const testbed = readTestbed(join(MISSION, 'testbed.json'));
   const { seed, loss, traces, worldOptions } = options;
-  const lab = await openLockstep({ testbed, system, seed, loss, traces: traces ?? true, worldOptions });
-  const trace: TraceLine[] = [headerOf(system)];
+  const rig = await openRig({ system: join(MISSION, 'system.json'), seed, loss, traces, worldOptions });
+  const lab = rig.lab;
   try {
-    lab.onTrace((line) => trace.push(line));
-    await flash(lab, await originalVersion());
+    await rig.flash(await originalVersion());
     let released = -1;
     while (released < 0) {
       await lab.wait(100);
@@ -106,28 +99,27 @@ export async function fly(options: FlightOptions): Promise<Flight> {
     }
     let started: Outcome | null = null;
     if (options.upgrade) {
-      await stage(lab, await upgradeVersion(options.upgrade));
+      await rig.stage(await upgradeVersion(options.upgrade));
       await lab.wait(Math.max(0, released + options.startAt * 1000 - lab.now()));
-      started = await start(lab);
-      if (!options.guarded && started.cut === 'start') await end(lab, 'commit');
+      started = await rig.start();
+      if (!options.guarded && started.cut === 'start') await rig.commit();
     }
     await lab.wait(Math.max(0, released + options.seconds * 1000 - lab.now()));
-    const status = await systemStatus(lab);
     const records = await lab.records();
     const pointing = pointingOf(records);
-    const found = started && options.guarded ? findEnd(trace, started.epoch) : null;
+    const found = started && options.guarded ? findEnd(rig.trace, started.epoch) : null;
     return {
       peak: Math.max(...pointing.map(([, error]) => error)),
       pointing,
       started,
       ended: found?.outcome ?? null,
       endedAt: found ? (found.t - released) / 1000 : -1,
-      report: traces === false ? null : check(trace, { live: true }),
-      trace,
+      report: traces === false ? null : check(rig.trace, { live: true }),
+      trace: rig.trace,
       records,
-      status,
+      status: await rig.status(),
     };
   } finally {
-    await lab.close();
+    await rig.close();
   }
 }

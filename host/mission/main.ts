@@ -1,0 +1,130 @@
+// npm run mission -- --upgrade B --seeds 20: flies the sample mission in lockstep, and prints what became of it.
+
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { explain, table } from '../command/output.ts';
+import { EXIT, Failure } from '../failure.ts';
+import { phases } from '../trace/phases.ts';
+import { FAULTS, writeFault } from './faults.ts';
+import type { Flight, FlightOptions } from './run.ts';
+import { fly } from './run.ts';
+
+/** The mission's requirement, degrees; and what a flight without guard must pass for the guard to have mattered. */
+const REQUIRED_DEGREES = 5;
+
+function degrees(x: number): string {
+  return `${x.toFixed(2)}°`;
+}
+
+function violations(flights: Flight[]): number {
+  return flights.reduce((n, f) => n + (f.report?.violations.length ?? 0), 0);
+}
+
+function delivered(flights: Flight[]): number {
+  return flights.reduce((n, f) => n + (f.report?.counts['messages delivered'] ?? 0), 0);
+}
+
+function endOf(flight: Flight): string {
+  if (flight.started && flight.started.cut !== 'start') return `${flight.started.cut}: ${flight.started.why}`;
+  return flight.ended ? `${flight.ended.cut} at ${flight.endedAt.toFixed(1)} s: ${flight.ended.why}` : '-';
+}
+
+function phaseText(flight: Flight): string {
+  const found = phases(flight.trace);
+  if (!found || flight.ended?.cut !== 'recovery') return '-';
+  const ms = (x: number | null): string => (x === null ? '?' : x.toFixed(1));
+  return `${ms(found.ms.freeze)} + ${ms(found.ms.report)} + ${ms(found.ms.decide)} + ${ms(found.ms.act)} = ${ms(found.ms.total)}`;
+}
+
+interface Options {
+  upgrade: string;
+  seeds: number;
+  from: number;
+  seconds: number;
+  at: number;
+  compare: boolean;
+}
+
+/** Seeds one by one: guarded, and where asked for the same without guard and without upgrade. */
+async function seeds(options: Options): Promise<boolean> {
+  const rows: (string | number)[][] = [];
+  const guarded: Flight[] = [];
+  const head = ['seed', 'guarded', ...(options.compare ? ['unguarded', 'no upgrade'] : []), 'end of the guard'];
+  head.push('freeze + report + decide + act, ms', 'messages', 'violations');
+  for (let seed = options.from; seed < options.from + options.seeds; seed++) {
+    const base: FlightOptions = {
+      seed,
+      seconds: options.seconds,
+      upgrade: options.upgrade === 'none' ? null : options.upgrade,
+      guarded: true,
+      startAt: options.at,
+    };
+    const flight = await fly(base);
+    const row: (string | number)[] = [seed, degrees(flight.peak)];
+    if (options.compare) {
+      row.push(degrees((await fly({ ...base, guarded: false, traces: false })).peak));
+      row.push(degrees((await fly({ ...base, upgrade: null, traces: false })).peak));
+    }
+    row.push(endOf(flight), phaseText(flight), delivered([flight]), violations([flight]));
+    rows.push(row);
+    guarded.push(flight);
+    process.stderr.write(`seed ${seed}: ${endOf(flight)}, peak ${degrees(flight.peak)}\n`);
+    // what is not needed any more is much
+    flight.trace.length = 0;
+    flight.records.length = 0;
+  }
+  process.stdout.write(`${table(head, rows)}\n`);
+  const peak = Math.max(...guarded.map((f) => f.peak));
+  const good = peak <= REQUIRED_DEGREES && violations(guarded) === 0;
+  process.stdout.write(
+    `\n${options.seeds} seeds of upgrade ${options.upgrade}: greatest error ${degrees(peak)} (required ${REQUIRED_DEGREES}°), ` +
+      `${delivered(guarded)} messages delivered, ${violations(guarded)} violations\n`,
+  );
+  return good;
+}
+
+/** Which other faults the same acceptance test catches. */
+async function faults(options: Options): Promise<boolean> {
+  const rows: (string | number)[][] = [];
+  const folder = mkdtempSync(join(tmpdir(), 'understudy-faults-'));
+  try {
+    for (const fault of FAULTS) {
+      const place = join(folder, fault.name.replace(/\W+/g, '-'));
+      mkdirSync(place, { recursive: true });
+      writeFault(fault, place);
+      const base = { seed: options.from, seconds: options.seconds, upgrade: place, startAt: options.at };
+      const guarded = await fly({ ...base, guarded: true });
+      const unguarded = await fly({ ...base, guarded: false, traces: false });
+      const caught = guarded.ended?.cut === 'recovery' ? `at ${guarded.endedAt.toFixed(1)} s` : 'no';
+      rows.push([fault.name, caught, degrees(guarded.peak), degrees(unguarded.peak), violations([guarded])]);
+      process.stderr.write(`${fault.name}: ${caught}\n`);
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  process.stdout.write(`${table(['fault', 'caught', 'peak guarded', 'peak unguarded', 'violations'], rows)}\n`);
+  return rows.every((row) => row[4] === 0);
+}
+
+const program = new Command('mission')
+  .description('fly the sample mission in lockstep')
+  .option('--upgrade <letter>', 'A to F, or none', 'B')
+  .option('--seeds <n>', 'how many', Number, 20)
+  .option('--from <seed>', 'first seed', Number, 1)
+  .option('--seconds <s>', 'length of the flight', Number, 120)
+  .option('--at <s>', 'mission time of the start', Number, 10)
+  .option('--compare', 'each seed without guard and without upgrade too', false)
+  .option('--faults', 'instead: which other faults the acceptance test catches', false)
+  .action(async (options) => {
+    if (!(options.seeds > 0)) throw new Failure('E_USAGE', EXIT.usage, `--seeds ${options.seeds}`, 'a number above 0');
+    const good = options.faults ? await faults(options) : await seeds(options);
+    process.exitCode = good ? EXIT.done : EXIT.testsFailed;
+  });
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = explain(error, false);
+}
