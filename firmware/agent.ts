@@ -118,8 +118,11 @@ export function sendLines(agent: Agent): void {
   }
 }
 
+/** A version goes by the name of the upgrade that made it. */
 function versionOf(image: Image | null): Reply | null {
-  return image ? { name: image.plan.name, sequence: image.plan.sequence, hash: image.hash } : null;
+  if (!image) return null;
+  const plan = image.plan;
+  return { name: plan.upgrade ? plan.upgrade.name : plan.name, sequence: plan.sequence, hash: image.hash };
 }
 
 function hello(agent: Agent): Reply {

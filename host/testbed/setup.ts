@@ -2,8 +2,8 @@
 
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { boardBundle } from '../build/bundle.ts';
-import { root } from '../build/root.ts';
 import type { System, Testbed } from '../describe/read.ts';
 import { boardType } from '../describe/read.ts';
 import { fieldsOf } from '../describe/compile.ts';
@@ -67,7 +67,7 @@ export interface DaemonSetup {
 
 /** What the daemon is told. The bundle is a file: each board's process reads it at its boot. */
 export async function configOf(setup: DaemonSetup): Promise<TestbedConfig> {
-  const built = join(root(), 'dist', 'board.js');
+  const built = join(dirname(fileURLToPath(import.meta.url)), 'board.js');
   let bundle = built;
   if (import.meta.url.endsWith('.ts') || !existsSync(built)) {
     mkdirSync(setup.stateDir, { recursive: true, mode: 0o700 });
