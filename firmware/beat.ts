@@ -8,6 +8,7 @@ import { covered, sum } from './core/vector.ts';
 import { holdDevices } from './device.ts';
 import { GATHER_MS } from './limits.ts';
 import { compatible, needed, ready } from './peer.ts';
+import { saveRecord } from './record.ts';
 import { deliver, enterEpoch, followCommit, followRecovery, followStart, nextTimer, tellAll } from './runtime.ts';
 import type { Local, Runtime } from './state.ts';
 import { boardOf, localOf, note } from './state.ts';
@@ -114,23 +115,67 @@ function reborn(rt: Runtime, board: number): void {
   }
 }
 
-/** A board without processes of its own follows what the others have decided. */
+/** Longest time that a cut may take in which every board answers: one that has to declare a process dead, and more. */
+function longestCut(rt: Runtime): number {
+  const policy = rt.active.plan.policy;
+  return policy.absentMs + 5 * policy.heartbeatMs;
+}
+
+/** A board without processes of its own, or with vacant seats alone, follows what the others have decided. */
 function follow(rt: Runtime, epoch: number, plan: string, op: string): void {
-  if (rt.locals.length > 0 || epoch <= rt.epoch) return;
-  if (rt.staged && plan === rt.staged.hash) followCommit(rt);
-  else if (rt.staged && op === rt.staged.hash) followStart(rt);
+  if (epoch <= rt.epoch) return;
+  for (let i = 0; i < rt.locals.length; i++) if (rt.locals[i].self.role !== 'seat') return;
+  if (rt.staged && plan === rt.staged.hash) {
+    followCommit(rt);
+    // a process of the new version may have its place here: it died, and begins anew
+    rt.restart = true;
+  } else if (rt.staged && op === rt.staged.hash) followStart(rt);
   else if (rt.guarded) followRecovery(rt);
   enterEpoch(rt, epoch);
 }
 
-/** A board that restarted under guard must hold still as long as another one still believes in that guard (PROTOCOL 6). */
+/**
+ * Others cannot end a cut without the survivors of this board; if they have, it restarted in the middle of it. Then its
+ * processes begin anew once more, in the epoch and the version that the others are in (PROTOCOL 6).
+ */
+function catchUp(rt: Runtime, epoch: number, plan: string, op: string): void {
+  if (epoch <= rt.epoch || rt.restart) return;
+  let behind = false;
+  for (let i = 0; i < rt.locals.length; i++) {
+    const local = rt.locals[i];
+    if (!isSurvivor(local.self)) continue;
+    if (local.self.cut && rt.hal.now() - local.frozenAt <= longestCut(rt)) return;
+    behind = true;
+  }
+  if (!behind) return;
+  if (rt.staged && plan === rt.staged.hash) followCommit(rt);
+  else if (rt.staged && op === rt.staged.hash) followStart(rt);
+  else if (rt.guarded || rt.interrupted !== '') followRecovery(rt);
+  rt.restart = true;
+  enterEpoch(rt, epoch);
+  note(rt, { kind: 'behind', why: 'a cut ended while this board restarted: it begins anew' });
+}
+
+/** What became of the guard under which this board restarted (PROTOCOL 6)? */
 function watchInterrupted(rt: Runtime): void {
   if (rt.interrupted === '') return;
   let believed = false;
+  let all = true;
+  const boards = needed(rt);
+  for (let i = 0; i < boards.length; i++) if (!ready(rt, boards[i])) all = false;
   for (let b = 0; b < rt.peers.length; b++) if (rt.peers[b].op === rt.interrupted) believed = true;
-  if (believed === (rt.lost !== '')) return;
-  rt.lost = believed ? 'this board restarted under guard and lost the state of its processes' : '';
-  if (believed) note(rt, { kind: 'lost', why: rt.lost });
+  if (believed) {
+    // survivors here have lost what they knew, and others still count on it
+    if (rt.lost !== '' || rt.locals.length === 0) return;
+    rt.lost = 'this board restarted under guard and lost the state of its processes';
+    note(rt, { kind: 'lost', why: rt.lost });
+  } else if (all) {
+    rt.interrupted = '';
+    rt.lost = '';
+    if (rt.staged === null) return;
+    followRecovery(rt);
+    saveRecord(rt.records);
+  }
 }
 
 export function hearBeat(rt: Runtime, packet: unknown[]): void {
@@ -149,12 +194,14 @@ export function hearBeat(rt: Runtime, packet: unknown[]): void {
   peer.heardAt = rt.hal.now();
   peer.plan = plan;
   peer.op = packet[5] as string;
-  watchInterrupted(rt);
   peer.epoch = packet[3] as number;
   peer.pids = [];
   for (let i = 0; i < entries.length; i++) peer.pids.push(entries[i][0]);
   if (!compatible(rt, plan)) return;
-  follow(rt, peer.epoch, plan, packet[5] as string);
+  follow(rt, peer.epoch, plan, peer.op);
+  catchUp(rt, peer.epoch, plan, peer.op);
+  if (rt.restart) return;
+  watchInterrupted(rt);
   for (let i = 0; i < rt.outgoing.length; i++) {
     const outgoing = rt.outgoing[i];
     if (boardOf(rt, outgoing.to) !== board) continue;
@@ -206,6 +253,7 @@ function forgive(rt: Runtime, lateMs: number, beatMs: number): void {
 
 /** PROTOCOL 5.2: time alone may meet the guard policy. */
 function watchPolicy(rt: Runtime, now: number): void {
+  if (rt.lost !== '') return;
   for (let i = 0; i < rt.locals.length; i++) {
     const self = rt.locals[i].self;
     if (!self.guarded || self.cut || !self.op || !isSurvivor(self)) continue;
@@ -227,10 +275,8 @@ function gather(rt: Runtime, now: number): void {
   tellAll(rt, { kind: 'start', t: 0, seed: 0 }, false);
 }
 
-/** A cut takes too long: longer than one that had to declare a process dead, and its rounds after that. */
 function stalled(rt: Runtime, now: number): boolean {
-  const policy = rt.active.plan.policy;
-  const longest = policy.absentMs + 5 * policy.heartbeatMs;
+  const longest = longestCut(rt);
   for (let i = 0; i < rt.locals.length; i++) {
     const local = rt.locals[i];
     if (local.frozenAt >= 0 && now - local.frozenAt > longest) return true;

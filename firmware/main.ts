@@ -12,7 +12,7 @@ import { crc32 } from './link/crc.ts';
 import { unknownPeer } from './peer.ts';
 import { openRecords, saveRecord } from './record.ts';
 import { addProcess, pump, reportError } from './runtime.ts';
-import { takeStaged } from './stage.ts';
+import { interrupt, takeStaged } from './stage.ts';
 import type { Peer, Runtime, TraceRecord } from './state.ts';
 import { noStore } from './store.ts';
 
@@ -57,6 +57,7 @@ function createRuntime(hal: Hal, agent: Agent, image: Image): Runtime {
     beatAt: hal.now(),
     lost: '',
     interrupted: '',
+    restart: false,
     trace: null,
     roundTripMs: 0,
     bus: { sent: 0, received: 0, resent: 0, bad: 0 },
@@ -70,11 +71,9 @@ function begin(hal: Hal, agent: Agent): void {
   const active = images[0];
   const staged = images[1];
   const lost = records.value.guarded;
-  if (lost !== '') {
-    // the power went during guarded operation, and with it what the processes knew (PROTOCOL 6, durability off)
+  if (lost !== '' && (typeof staged === 'string' || staged.hash !== lost)) {
     records.value.guarded = '';
     records.value.staged = -1;
-    if (records.value.quarantined.indexOf(lost) < 0) records.value.quarantined.push(lost);
   }
   saveRecord(records);
   agent.rt = null;
@@ -96,14 +95,17 @@ function begin(hal: Hal, agent: Agent): void {
   for (let c = 0; c < rt.live.length; c++) {
     const entry = active.plan.components[c];
     if (!entry || entry.board !== rt.board) continue;
-    rt.interrupted = lost;
     try {
       addProcess(rt, rt.live[c], 'active', active.plan, active.modules);
     } catch (error) {
       reportError(rt, entry.name, error);
     }
   }
-  if (lost === '' && typeof staged !== 'string') {
+  if (typeof staged === 'string') return;
+  // the power went during guarded operation, and with it what the processes knew (PROTOCOL 6, durability off); the
+  // other boards will tell what became of the upgrade
+  if (lost === staged.hash) interrupt(rt, staged);
+  else if (lost === '') {
     const why = takeStaged(rt, staged);
     if (why !== null) reportError(rt, 'staged upgrade', why);
   }
@@ -130,6 +132,7 @@ export function boot(hal: Hal): Board {
       sendAcks(rt);
     }
     sendLines(agent);
+    if (rt && rt.restart) agent.restarting = true;
     if (agent.restarting) {
       agent.restarting = false;
       hal.reset();

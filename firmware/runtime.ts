@@ -359,6 +359,7 @@ export function tellAll(rt: Runtime, event: Event, seatsToo: boolean): void {
 
 /** The operator's word to one process of this board; the core's reason where it is refused, else null. */
 export function say(rt: Runtime, word: 'start' | 'commit' | 'abort', op: string): string | null {
+  if (rt.lost !== '' && word !== 'abort') return rt.lost;
   for (let i = 0; i < rt.locals.length; i++) {
     const local = rt.locals[i];
     if (!isSurvivor(local.self)) continue;

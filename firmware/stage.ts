@@ -3,6 +3,7 @@
 
 import { forgetSeats } from './channel.ts';
 import { renewDriver } from './driver.ts';
+import type { Operation } from './core/types.ts';
 import type { Image } from './image.ts';
 import { unknownPeer } from './peer.ts';
 import { saveRecord } from './record.ts';
@@ -17,6 +18,21 @@ function renewDrivers(rt: Runtime, component: number): void {
   }
 }
 
+function name(rt: Runtime, image: Image): void {
+  rt.op = operationOf(rt, image.plan, image.hash);
+  rt.staged = image;
+  rt.other = image.plan;
+  while (rt.live.length < image.plan.components.length) rt.live.push(-1);
+  while (rt.peers.length < image.plan.boards.length) rt.peers.push(unknownPeer());
+}
+
+/** This board restarted under the guard of this upgrade: it cannot take part, but may have to follow a commit. */
+export function interrupt(rt: Runtime, image: Image): void {
+  name(rt, image);
+  rt.interrupted = image.hash;
+  rt.guarded = rt.locals.length === 0;
+}
+
 /** Takes the image; the reason where it cannot be taken, and then nothing has changed. */
 export function takeStaged(rt: Runtime, image: Image): string | null {
   const upgrade = image.plan.upgrade;
@@ -25,14 +41,10 @@ export function takeStaged(rt: Runtime, image: Image): string | null {
     return 'it upgrades version ' + upgrade.base + '; this board runs ' + rt.active.hash;
   }
   if (rt.guarded) return 'a guarded operation is under way';
-  const op = operationOf(rt, image.plan, image.hash);
   const before = rt.other;
   forgetSeats(rt);
-  rt.staged = image;
-  rt.op = op;
-  rt.other = image.plan;
-  while (rt.live.length < image.plan.components.length) rt.live.push(-1);
-  while (rt.peers.length < image.plan.boards.length) rt.peers.push(unknownPeer());
+  name(rt, image);
+  const op = rt.op as Operation;
   try {
     for (let i = 0; i < op.lows.length; i++) {
       const entry = image.plan.components[op.lows[i] >> 1];

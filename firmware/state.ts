@@ -113,8 +113,10 @@ export interface Runtime {
   beatAt: number;
   /** a survivor lost its state under guard: why; '' while the guard holds (PROTOCOL 6) */
   lost: string;
-  /** the upgrade under whose guard this board restarted, and survivors with it; '' for none */
+  /** the upgrade under whose guard this board restarted, while it is not known what became of it; '' for none */
   interrupted: string;
+  /** begin anew at once */
+  restart: boolean;
   /** gets what the trace line of a step or a note is made of; null: nobody listens */
   trace: ((line: TraceRecord) => void) | null;
   /** smoothed time until an acknowledgement comes, ms */

@@ -56,7 +56,7 @@ function processStatus(rt: Runtime, local: Local): { [key: string]: unknown } {
     repeats: counters.repeats,
     rollbacks: counters.rollbacks,
     failed: self.failed,
-    cut: self.cut ? { kind: self.cut.cut, why: self.cut.why, waiting: missing(rt, local) } : null,
+    cut: self.cut && self.role !== 'seat' ? { kind: self.cut.cut, why: self.cut.why, waiting: missing(rt, local) } : null,
   };
 }
 
