@@ -165,6 +165,8 @@ class Engine {
     p.lastN = step.n;
     p.resumed = false;
     p.signatures[step.n] = signature;
+    // the header names one board for both versions; an upgrade may place the new one elsewhere
+    if (line.board !== undefined) p.board = line.board;
     step.pid = p.pid;
     step.role = p.role;
     step.operation = p.operation;

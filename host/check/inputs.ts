@@ -57,6 +57,8 @@ export function inputs(lines: TraceLine[], tally: Tally = {}): Violation[] {
   const events = new Map<number, Set<number>>();
   const given = new Map<TraceMessage, Map<number, number>>();
   const contents = new Map<string, string>();
+  const boots = lines.filter((l) => l.note?.kind === 'boot' && l.note.resumed !== true).map((l) => l.t ?? 0);
+  const seen = new Map<string, number>();
   for (const step of c.steps) {
     const event = step.line.event;
     const say = (why: string) => {
@@ -73,7 +75,13 @@ export function inputs(lines: TraceLine[], tally: Tally = {}): Violation[] {
     if (event.kind === 'handover') takeOver(step, event, devices, given, say);
     if (event.kind === 'input' && event.device !== undefined && event.i !== undefined) {
       count(tally, 'device inputs');
-      const before = devices.get(event.device);
+      const where = `${step.pid} ${event.device}`;
+      const since = seen.get(where) ?? Number.NEGATIVE_INFINITY;
+      seen.set(where, step.t);
+      // a board that began anew may be the device's: then its numbers begin again
+      const anew = event.i === 1 && boots.some((t) => t > since && t <= step.t);
+      if (anew) for (const key of contents.keys()) if (key.startsWith(`${event.device} `)) contents.delete(key);
+      const before = anew ? undefined : devices.get(event.device);
       if (before !== undefined && event.i !== before + 1) {
         say(`device ${event.device}: takes input ${event.i} after ${before}`);
       }

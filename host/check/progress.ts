@@ -56,6 +56,7 @@ class Watch {
   step(line: TraceLine, tally: Tally): void {
     const s = this.all.get(line.process ?? '');
     if (!s) return;
+    s.board = line.board ?? s.board;
     if (s.epoch < 0 && line.epoch !== undefined) s.epoch = line.epoch;
     for (const effect of line.effects ?? []) {
       if (effect.kind === 'freeze') {

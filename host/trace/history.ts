@@ -232,6 +232,8 @@ class Reader {
     const pid = -1 - this.lanes.length;
     const unknown: Condition = { role: 'active', contaminated: false, frozen: false, off: false };
     const track = this.tracks.get(name) ?? this.addLane(pid, name, line.board ?? '', unknown);
+    // an upgrade may place the new version on another board than the header's
+    if (line.board) track.lane.board = line.board;
     const n = line.n ?? track.lastN + 1;
     if (track.resumed && n <= track.lastN) return; // done again after a power cut, as before: nothing new
     track.resumed = false;
