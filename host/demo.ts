@@ -9,7 +9,6 @@ import type { TraceLine } from './check/types.ts';
 import { explain, table } from './command/output.ts';
 import { createBars } from './command/progress.ts';
 import { statusText } from './command/status.ts';
-import { readSystem, readTestbed } from './describe/read.ts';
 import { EXIT, Failure } from './failure.ts';
 import type { Lab } from './lab.ts';
 import type { Flight } from './mission/run.ts';
@@ -19,8 +18,7 @@ import type { Outcome } from './operate/guard.ts';
 import { guard } from './operate/guard.ts';
 import { stage } from './operate/stage.ts';
 import { systemStatus } from './operate/status.ts';
-import { startDaemon, stopTestbed } from './testbed/client.ts';
-import { configOf } from './testbed/setup.ts';
+import { startTestbed, stopTestbed } from './testbed/client.ts';
 import { lineChart, textChart, type Chart } from './trace/chart.ts';
 import { colourWanted, renderSvg, renderText } from './trace/diagram.ts';
 import { readTrace } from './trace/file.ts';
@@ -105,10 +103,14 @@ interface Live {
 
 async function onBoards(): Promise<Live> {
   const state = mkdtempSync(join(tmpdir(), 'understudy-'));
-  const system = readSystem(join(MISSION, 'system.json'));
-  const testbed = readTestbed(join(MISSION, 'testbed.json'));
   title('a testbed of five virtual boards');
-  const lab = await startDaemon(await configOf({ system, testbed, stateDir: state, seed: SEED, speed: SPEED }));
+  const lab = await startTestbed({
+    systemFile: join(MISSION, 'system.json'),
+    testbedFile: join(MISSION, 'testbed.json'),
+    stateDir: state,
+    seed: SEED,
+    speed: SPEED,
+  });
   const down = async (): Promise<void> => {
     await lab.close().catch(() => undefined);
     await stopTestbed(state).catch(() => undefined);

@@ -2,22 +2,32 @@
 
 import type { Command } from 'commander';
 import { EXIT, Failure } from '../failure.ts';
-import type { LabBoard } from '../lab.ts';
+import type { System, Testbed } from '../describe/read.ts';
 import { readSystem, readTestbed } from '../describe/read.ts';
-import { startDaemon, stopTestbed } from '../testbed/client.ts';
-import { configOf } from '../testbed/setup.ts';
+import type { LabBoard } from '../lab.ts';
+import { startTestbed, stopTestbed } from '../testbed/client.ts';
 import { common, contextOf, needSystem, withLab } from './context.ts';
-import { table } from './output.ts';
+import { positive, table, whole } from './output.ts';
 
 function boardsText(boards: LabBoard[]): string {
   const rows = boards.map((b) => [b.name, b.kind, b.type, b.port || '-', b.powered ? 'on' : 'off']);
   return table(['board', 'kind', 'type', 'port', 'power'], rows);
 }
 
-function positive(text: string): number {
-  const value = Number(text);
-  if (value > 0) return value;
-  throw new Failure('E_USAGE', EXIT.usage, `${text} is no positive number`, '');
+/** A testbed must have every board that the system names. Throws Failure E_BOARD. */
+function checkBoards(system: System, testbed: Testbed): void {
+  const { components, devices, spares } = system.value;
+  const needed = new Set([...Object.values(components), ...Object.values(devices)].map((x) => x.board).concat(spares));
+  const there = Object.keys(testbed.value.boards);
+  const missing = [...needed].filter((board) => !there.includes(board));
+  if (missing.length === 0) return;
+  const cause = `${system.file} needs board ${missing.join(', ')}, which ${testbed.file} does not have`;
+  throw new Failure(
+    'E_BOARD',
+    EXIT.noBoard,
+    cause,
+    `it has ${there.join(', ') || 'none'}: add the board, or rename it`,
+  );
 }
 
 export function register(program: Command): void {
@@ -26,14 +36,16 @@ export function register(program: Command): void {
   common(testbed.command('up'))
     .description('start the testbed: virtual boards get power, real ones are attached')
     .option('--speed <n>', 'virtual boards: let time pass n times as fast', positive, 1)
-    .option('--seed <n>', 'seed of the device world', Number, 1)
+    .option('--seed <n>', 'seed of the device world', whole, 1)
+    .option('--line <kind>', 'serial lines of virtual boards: pty, pipe, or auto: the first that works', 'auto')
     .action(async (options) => {
       const context = contextOf(options);
       const system = readSystem(needSystem(context));
       const testbed = readTestbed(context.testbedFile);
-      const { stateDir } = context;
-      const { speed, seed } = options;
-      const lab = await startDaemon(await configOf({ system, testbed, stateDir, speed, seed }));
+      checkBoards(system, testbed);
+      const { stateDir, systemFile, testbedFile } = context;
+      const { speed, seed, line } = options;
+      const lab = await startTestbed({ systemFile, testbedFile, stateDir, speed, seed, line });
       const boards = lab.boards();
       context.out.data({ state: context.stateDir, boards }, () => boardsText(boards));
       context.out.say('the testbed is up; next: npx understudy flash');
@@ -64,7 +76,8 @@ export function register(program: Command): void {
     .description('power of a virtual board: off is a power cut, on a boot from its flash')
     .action(async (board, state, options) => {
       if (state !== 'on' && state !== 'off') {
-        throw new Failure('E_USAGE', EXIT.usage, `power ${state}: there is on and off`, '');
+        const next = `npx understudy testbed power ${board} on, or off`;
+        throw new Failure('E_USAGE', EXIT.usage, `power ${state}: there is on and off`, next);
       }
       const context = contextOf(options);
       await withLab(context, (lab) => lab.power(board, state === 'on'));

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { boardBundle } from '../build/bundle.ts';
 import { readSystem, readTestbed } from '../describe/read.ts';
 import { EXIT, Failure } from '../failure.ts';
-import type { TraceHeader } from '../trace/file.ts';
 import type { TestbedConfig } from './config.ts';
 import { boardsOf, devicesOf, headerOf, worldOf } from './setup.ts';
 import { makeState } from './state.ts';
@@ -39,12 +38,6 @@ export async function assemble(options: TestbedOptions): Promise<TestbedConfig> 
   const bundle = join(paths.folder, 'board.js');
   writeFileSync(bundle, (await boardBundle()).text);
   const world = worldOf(testbed);
-  const header: TraceHeader = {
-    ...headerOf(system),
-    system: system.value.name,
-    devices: devices.map((device) => device.name),
-    types: Object.keys(system.value.messages),
-  };
   return {
     bundle,
     boards,
@@ -54,7 +47,7 @@ export async function assemble(options: TestbedOptions): Promise<TestbedConfig> 
     speed: options.speed ?? 1,
     stateDir: paths.folder,
     systemFile: system.file,
-    header,
+    header: headerOf(system),
     line: options.line ?? 'auto',
   };
 }

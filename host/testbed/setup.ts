@@ -1,7 +1,6 @@
 // From descriptions to a testbed: what its boards are, what devices they have, what stands beside them.
 
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { boardBundle } from '../build/bundle.ts';
 import type { System, Testbed } from '../describe/read.ts';
@@ -10,7 +9,7 @@ import { fieldsOf } from '../describe/compile.ts';
 import { EXIT, Failure } from '../failure.ts';
 import type { CreateWorld } from '../lab.ts';
 import type { TraceHeader } from '../trace/file.ts';
-import type { TestbedBoard, TestbedConfig, TestbedDevice } from './config.ts';
+import type { TestbedBoard, TestbedDevice } from './config.ts';
 import { Lockstep } from './lockstep.ts';
 import { loadWorld } from './world.ts';
 
@@ -55,37 +54,6 @@ export function headerOf(system: System): TraceHeader {
   );
   const names = { devices: Object.keys(devices), types: Object.keys(messages) };
   return { v: 1, trace: 'understudy', system: name, processes, ...names };
-}
-
-export interface DaemonSetup {
-  testbed: Testbed;
-  system: System;
-  stateDir: string;
-  seed: number;
-  speed: number;
-}
-
-/** What the daemon is told. The bundle is a file: each board's process reads it at its boot. */
-export async function configOf(setup: DaemonSetup): Promise<TestbedConfig> {
-  const built = join(dirname(fileURLToPath(import.meta.url)), 'board.js');
-  let bundle = built;
-  if (import.meta.url.endsWith('.ts') || !existsSync(built)) {
-    mkdirSync(setup.stateDir, { recursive: true, mode: 0o700 });
-    bundle = join(setup.stateDir, 'board.js');
-    writeFileSync(bundle, (await boardBundle()).text);
-  }
-  return {
-    bundle,
-    boards: boardsOf(setup.testbed),
-    devices: devicesOf(setup.system),
-    world: worldOf(setup.testbed),
-    seed: setup.seed,
-    speed: setup.speed,
-    stateDir: setup.stateDir,
-    systemFile: setup.system.file,
-    header: headerOf(setup.system),
-    line: 'auto',
-  };
 }
 
 export interface LockstepSetup {
