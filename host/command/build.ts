@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander';
 import { readSystem, readUpgrade } from '../describe/read.ts';
+import { Failure } from '../failure.ts';
 import { buildSystem, buildUpgrade } from '../operate/build.ts';
 import { saveVersion } from '../operate/library.ts';
 import type { Version } from '../operate/version.ts';
@@ -17,32 +18,46 @@ export function versionText(version: Version): string {
       ? [[c.name, plan.boards[c.board] ?? '', c.module.slice(0, 16), bytes((version.modules[c.module] ?? '').length)]]
       : [],
   );
-  const images = plan.boards.map((board) => `${board} ${bytes(imageOf(version, board).bytes.length)}`).join(', ');
-  const name = plan.upgrade ? `${plan.upgrade.name}, upgrade of ${plan.upgrade.base}` : plan.name;
-  return `${table(['component', 'board', 'module', 'size'], rows)}\nversion ${hash}  ${name}\nimages: ${images}`;
+  const images = plan.boards.map((board) => [board, bytes(imageOf(version, board).bytes.length)]);
+  const name = plan.upgrade ? `${plan.upgrade.name}, an upgrade of ${plan.upgrade.base}` : plan.name;
+  return [
+    `version ${hash}  ${name}`,
+    '',
+    table(['component', 'board', 'module', 'size'], rows),
+    '',
+    table(['board', 'image'], images),
+  ].join('\n');
+}
+
+/** The version that the boards run; null where no testbed is up, or nothing is flashed. */
+async function runningOrNone(context: Context): Promise<Version | null> {
+  try {
+    return await withLab(context, (lab) => runningVersion(context, lab));
+  } catch (error) {
+    if (error instanceof Failure && ['E_NO_TESTBED', 'E_EMPTY'].includes(error.code)) return null;
+    throw error;
+  }
 }
 
 /** The upgrade is built against the running version where a testbed is up, else against the system as described. */
-export async function buildFrom(context: Context, upgradeFile: string | undefined): Promise<Version> {
-  const system = readSystem(needSystem(context));
-  if (!upgradeFile) return buildSystem(system);
-  const upgrade = readUpgrade(upgradeFile);
-  const running = await withLab(context, (lab) => runningVersion(context, lab)).catch((error) => {
-    if (['E_NO_TESTBED', 'E_EMPTY'].includes((error as { code?: string }).code ?? '')) return null;
-    throw error;
-  });
-  return buildUpgrade(running ?? (await buildSystem(system)), upgrade);
+export async function buildBoth(context: Context, upgradeFile: string): Promise<{ base: Version; upgrade: Version }> {
+  const described = readUpgrade(upgradeFile);
+  const base = (await runningOrNone(context)) ?? (await buildSystem(readSystem(needSystem(context))));
+  return { base, upgrade: await buildUpgrade(base, described) };
 }
 
 export function register(program: Command): void {
   common(program.command('build'))
     .argument('[upgrade]', 'path of an upgrade.json; left out: the system itself')
-    .description('build and check the modules and the plan, without touching a board')
+    .description('build and check modules and plan, without touching a board')
     .action(async (upgradeFile, options) => {
       const context = contextOf(options);
-      const version = await buildFrom(context, upgradeFile);
+      const version = upgradeFile
+        ? (await buildBoth(context, upgradeFile)).upgrade
+        : await buildSystem(readSystem(needSystem(context)));
       saveVersion(context.stateDir, version);
       const components = version.plan.components.flatMap((c) => (c ? [{ name: c.name, module: c.module }] : []));
       context.out.data({ hash: version.hash, components }, () => versionText(version));
+      context.out.say(`next: npx understudy ${upgradeFile ? `stage ${upgradeFile}` : 'flash'}`);
     });
 }

@@ -4,10 +4,11 @@ import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { EXIT, Failure } from '../failure.ts';
-import type { Lab } from '../lab.ts';
 import { loadVersion } from '../operate/library.ts';
 import { systemStatus } from '../operate/status.ts';
 import type { Version } from '../operate/version.ts';
+import type { Lab } from '../lab.ts';
+import type { Client } from '../testbed/client.ts';
 import { connect } from '../testbed/client.ts';
 import { createOutput, type Output } from './output.ts';
 
@@ -29,7 +30,7 @@ export function common(command: Command): Command {
     .option('--system <file>', 'the system description', SYSTEM_FILE)
     .option('--testbed <file>', 'the testbed description (default: testbed.json beside the system)')
     .option('--state <dir>', 'state folder (default: .understudy beside the system)')
-    .option('--json', 'machine-readable output', false);
+    .option('--json', 'data on stdout and errors on stderr as JSON', false);
 }
 
 export function contextOf(options: { system: string; testbed?: string; state?: string; json: boolean }): Context {
@@ -44,7 +45,7 @@ export function contextOf(options: { system: string; testbed?: string; state?: s
 }
 
 /** Runs `work` on the lab of the testbed that is up, and lets go of it. */
-export async function withLab<T>(context: Context, work: (lab: Lab) => Promise<T>): Promise<T> {
+export async function withLab<T>(context: Context, work: (lab: Client) => Promise<T>): Promise<T> {
   const lab = await connect(context.stateDir);
   try {
     return await work(lab);
@@ -53,10 +54,31 @@ export async function withLab<T>(context: Context, work: (lab: Lab) => Promise<T
   }
 }
 
+const rescues = new Set<() => Promise<void>>();
+
+/** While `work` runs, an interruption does `rescue` before the command ends. */
+export async function rescued<T>(rescue: () => Promise<void>, work: () => Promise<T>): Promise<T> {
+  rescues.add(rescue);
+  try {
+    return await work();
+  } finally {
+    rescues.delete(rescue);
+  }
+}
+
+/** Ctrl-C. A second one does not wait. */
+export async function interrupted(): Promise<never> {
+  const pending = [...rescues];
+  rescues.clear();
+  await Promise.allSettled(pending.map((rescue) => rescue()));
+  process.exit(EXIT.interrupted);
+}
+
 export function needSystem(context: Context): string {
   if (existsSync(context.systemFile)) return context.systemFile;
   const cause = `there is no system description at ${context.systemFile}`;
-  throw new Failure('E_SYSTEM', EXIT.usage, cause, 'name it with --system FILE, or go to its folder');
+  const next = 'name it with --system FILE, go to its folder, or make one: npx understudy init FOLDER';
+  throw new Failure('E_SYSTEM', EXIT.usage, cause, next);
 }
 
 /** The version that the boards run, as this state folder knows it. */

@@ -23,6 +23,6 @@ export function register(program: Command): void {
       bars.finish();
       const rows = done.map((d) => [d.board, bytes(d.bytes), d.hash]);
       context.out.data(done, () => table(['board', 'image', 'running version'], rows));
-      context.out.say('every board runs it; next: npx understudy stage UPGRADE');
+      context.out.say('every board runs it; next: npx understudy preflight UPGRADE, then stage UPGRADE');
     });
 }

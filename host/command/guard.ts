@@ -7,6 +7,7 @@ import type { Outcome } from '../operate/guard.ts';
 import { end, guard, start } from '../operate/guard.ts';
 import { common, contextOf, withLab } from './context.ts';
 import type { Output } from './output.ts';
+import { positive } from './output.ts';
 
 const WORDS: Record<Outcome['cut'], string> = {
   start: 'guarded operation has begun: the new version is live, the old one runs beside it as a shadow',
@@ -17,14 +18,16 @@ const WORDS: Record<Outcome['cut'], string> = {
 
 /** Exit 0 where the word was followed, 7 where a start was cancelled, 11 where the guard reverted instead. */
 function report(out: Output, outcome: Outcome, wanted: Outcome['cut']): void {
-  const validated = outcome.V.length > 0 ? `, validated [${outcome.V.join(' ')}]` : '';
-  out.data(outcome, () => `${WORDS[outcome.cut]} (epoch ${outcome.epoch}${validated}): ${outcome.why}`);
+  const validated = outcome.V.length > 0 ? `; validated boundary messages [${outcome.V.join(' ')}]` : '';
+  const why = outcome.why === 'operator' ? "the operator's word" : outcome.why;
+  out.data(outcome, () => `${WORDS[outcome.cut]}\n  why: ${why || 'not told'}; epoch ${outcome.epoch}${validated}`);
   if (outcome.cut === wanted) return;
   process.exitCode = outcome.cut === 'recovery' ? EXIT.reverted : EXIT.refused;
 }
 
-/** Starts, and stays until guarded operation has ended. */
+/** Starts, and stays until guarded operation has ended. `timeoutS` is the boards' time. */
 async function startAndWait(lab: Lab, out: Output, timeoutS: number): Promise<void> {
+  out.say(`starting; waiting up to ${timeoutS} s of the boards' time for the end of guarded operation`);
   const outcome = await guard(lab, timeoutS * 1000);
   report(out, outcome.start, 'start');
   if (outcome.start.cut !== 'start') return;
@@ -39,12 +42,15 @@ async function startAndWait(lab: Lab, out: Output, timeoutS: number): Promise<vo
 export function register(program: Command): void {
   common(program.command('start'))
     .description('begin guarded operation with the staged upgrade')
-    .option('--wait <seconds>', 'wait for its end: exit 0 committed, 11 reverted, 8 neither in time', Number)
+    .option('--wait <seconds>', 'wait for its end: exit 0 committed, 11 reverted, 8 neither in time', positive)
     .action(async (options) => {
       const context = contextOf(options);
       await withLab(context, async (lab) => {
         if (options.wait) await startAndWait(lab, context.out, options.wait);
-        else report(context.out, await start(lab), 'start');
+        else {
+          report(context.out, await start(lab), 'start');
+          if (process.exitCode === undefined) context.out.say('next: npx understudy status; then commit or abort');
+        }
       });
     });
   for (const word of ['commit', 'abort'] as const) {

@@ -53,21 +53,32 @@ export function table(head: string[], rows: (string | number)[][]): string {
 
 /** Prints an error as its reader needs it, and gives the exit code. An error that is no Failure is our bug. */
 export function explain(error: unknown, json: boolean): Exit {
-  if (error instanceof Failure) {
-    const { code, message, next, exit } = error;
-    if (json) process.stderr.write(`${JSON.stringify({ error: { code, cause: message, next, exit } })}\n`);
-    else process.stderr.write(`${code}  ${message}\n${next ? `  next: ${next}\n` : ''}`);
-    return exit;
-  }
+  const { code, message, next, exit } = error instanceof Failure ? error : bug(error);
+  if (json) process.stderr.write(`${JSON.stringify({ error: { code, cause: message, next, exit } })}\n`);
+  else process.stderr.write(`${code}  ${message}\n${next ? `  next: ${next}\n` : ''}`);
+  return exit;
+}
+
+function bug(error: unknown): Failure {
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  process.stderr.write(`E_BUG  this is a bug of understudy, please report it:\n${text}\n`);
-  return EXIT.bug;
+  return new Failure('E_BUG', EXIT.bug, `a fault of understudy itself: ${text}`, 'please report it, with these lines');
 }
 
 export function bytes(n: number): string {
   return n < 1024 ? `${n} B` : n < 1024 * 1024 ? `${(n / 1024).toFixed(1)} KB` : `${(n / 1024 / 1024).toFixed(1)} MB`;
 }
 
-export function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(3)} s`;
+function numberOf(text: string, fits: (value: number) => boolean, wanted: string): number {
+  const value = text.trim() === '' ? Number.NaN : Number(text);
+  if (fits(value)) return value;
+  throw new Failure('E_USAGE', EXIT.usage, `${text || 'nothing'} is not ${wanted}`, 'npx understudy --help');
+}
+
+/** Values of options, as commander parses them. Throw Failure E_USAGE. */
+export function positive(text: string): number {
+  return numberOf(text, (value) => value > 0 && value < Number.POSITIVE_INFINITY, 'a positive number');
+}
+
+export function whole(text: string): number {
+  return numberOf(text, (value) => Number.isInteger(value) && value >= 0, 'a whole number');
 }

@@ -5,12 +5,16 @@ import { bytes } from './output.ts';
 
 const BAR_CELLS = 24;
 const PLAIN_MS = 2000;
+/** A rate over less time than this says nothing. */
+const RATE_MS = 100;
 
 interface Row {
   done: number;
   total: number;
   resent: number;
+  /** time and bytes at the first report */
   begun: number;
+  first: number;
   ended: number;
 }
 
@@ -20,27 +24,27 @@ export interface Bars {
   finish(): void;
 }
 
+function rowText(board: string, row: Row, width: number): string {
+  const share = row.total > 0 ? row.done / row.total : 1;
+  const cells = Math.round(share * BAR_CELLS);
+  const ms = (row.ended || Date.now()) - row.begun;
+  const rate = ms >= RATE_MS ? ((row.done - row.first) / ms) * 1000 : 0;
+  const speed = rate > 0 ? `  ${bytes(Math.round(rate))}/s` : '';
+  const left = row.done < row.total && rate > 0 ? `  ${((row.total - row.done) / rate).toFixed(1)} s left` : '';
+  const again = row.resent > 0 ? `  ${row.resent} sent again` : '';
+  const bar = `${'█'.repeat(cells)}${'░'.repeat(BAR_CELLS - cells)}`;
+  return `${board.padEnd(width)}  ${bar}  ${bytes(row.done)} of ${bytes(row.total)}${speed}${left}${again}`;
+}
+
 export function createBars(quiet: boolean): Bars {
   const rows = new Map<string, Row>();
   const terminal = process.stderr.isTTY === true;
   let drawn = 0;
-  let last = 0;
-
-  const text = (board: string, row: Row, width: number): string => {
-    const share = row.total > 0 ? row.done / row.total : 1;
-    const cells = Math.round(share * BAR_CELLS);
-    const ms = Math.max(1, (row.ended || Date.now()) - row.begun);
-    const rate = (row.done / ms) * 1000;
-    const left = row.done < row.total && rate > 0 ? `  ${((row.total - row.done) / rate).toFixed(1)} s left` : '';
-    const again = row.resent > 0 ? `  ${row.resent} sent again` : '';
-    const bar = `${'█'.repeat(cells)}${'░'.repeat(BAR_CELLS - cells)}`;
-    return `${board.padEnd(width)}  ${bar}  ${bytes(row.done)} of ${bytes(row.total)}  ${bytes(rate)}/s${left}${again}`;
-  };
+  let last = Date.now();
 
   const draw = (): void => {
-    if (quiet) return;
     const width = Math.max(...[...rows.keys()].map((k) => k.length));
-    const lines = [...rows].map(([board, row]) => text(board, row, width));
+    const lines = [...rows].map(([board, row]) => rowText(board, row, width));
     if (terminal) {
       process.stderr.write(`${drawn > 0 ? `\u001b[${drawn}A` : ''}${lines.map((l) => `\u001b[2K${l}\n`).join('')}`);
       drawn = lines.length;
@@ -52,7 +56,9 @@ export function createBars(quiet: boolean): Bars {
 
   return {
     update(p) {
-      const row = rows.get(p.board) ?? { done: 0, total: 0, resent: 0, begun: Date.now(), ended: 0 };
+      if (quiet) return;
+      const fresh = { done: 0, total: 0, resent: 0, begun: Date.now(), first: p.done, ended: 0 };
+      const row = rows.get(p.board) ?? fresh;
       row.done = p.done;
       row.total = p.total;
       row.resent = p.resent;
@@ -61,9 +67,9 @@ export function createBars(quiet: boolean): Bars {
       draw();
     },
     finish() {
-      if (!terminal && rows.size > 0 && !quiet) {
+      if (!terminal && rows.size > 0) {
         const width = Math.max(...[...rows.keys()].map((k) => k.length));
-        process.stderr.write(`${[...rows].map(([board, row]) => text(board, row, width)).join('\n')}\n`);
+        process.stderr.write(`${[...rows].map(([board, row]) => rowText(board, row, width)).join('\n')}\n`);
       }
       rows.clear();
       drawn = 0;

@@ -4,7 +4,8 @@ import type { Command } from 'commander';
 import { saveVersion } from '../operate/library.ts';
 import { insist } from '../operate/preflight.ts';
 import { stage } from '../operate/stage.ts';
-import { common, contextOf, withLab } from './context.ts';
+import { boardsOf } from '../operate/version.ts';
+import { common, contextOf, rescued, withLab } from './context.ts';
 import { plan, preflightText } from './preflight.ts';
 import { createBars } from './progress.ts';
 
@@ -17,19 +18,26 @@ export function register(program: Command): void {
     .action(async (upgradeFile, options) => {
       const context = contextOf(options);
       const { upgrade, flight } = await plan(context, upgradeFile);
-      context.out.say(preflightText(flight));
-      insist(flight);
       if (options.dryRun) {
-        context.out.data(flight, () => 'nothing was sent');
+        context.out.data(flight, () => preflightText(flight));
+        insist(flight);
+        context.out.say('nothing was sent');
         return;
       }
+      context.out.say(preflightText(flight));
+      insist(flight);
       const bars = createBars(context.out.json);
-      const boards = await withLab(context, async (lab) => {
+      const boards = await withLab(context, (lab) => {
         saveVersion(context.stateDir, upgrade);
-        return stage(lab, upgrade, { again: options.again, onProgress: (p) => bars.update(p) });
+        const drop = async (): Promise<void> => {
+          const all = boardsOf(upgrade.plan).map((board) => lab.request(board, 'drop'));
+          await Promise.allSettled(all);
+          context.out.say('interrupted: no board keeps the upgrade');
+        };
+        return rescued(drop, () => stage(lab, upgrade, { again: options.again, onProgress: (p) => bars.update(p) }));
       });
       bars.finish();
       context.out.data({ hash: upgrade.hash, boards }, () => `${upgrade.hash} is staged on ${boards.join(', ')}`);
-      context.out.say('the running version is untouched; next: npx understudy start');
+      context.out.say('the boards go on as before; next: npx understudy start');
     });
 }

@@ -2,10 +2,30 @@
 
 import type { Command } from 'commander';
 import { EXIT, Failure } from '../failure.ts';
-import type { SystemStatus } from '../operate/status.ts';
+import type { BoardStatus, SystemStatus } from '../operate/status.ts';
 import { systemStatus } from '../operate/status.ts';
 import { common, contextOf, withLab } from './context.ts';
 import { bytes, table } from './output.ts';
+
+function vector(v: number[]): string {
+  return v.length > 0 ? `[${v.join(' ')}]` : '-';
+}
+
+function boardRows(status: SystemStatus): (string | number)[][] {
+  return [
+    ...status.boards.map((b) => [
+      b.board,
+      b.plan ? `${b.plan.name} ${b.plan.hash}` : '-',
+      b.upgrade ? `${b.upgrade.name} ${b.guarded ? 'guarded' : 'staged'}` : '-',
+      String(b.boot),
+      String(b.epoch),
+      `${b.bus.sent}/${b.bus.received}`,
+      `${b.bus.resent}/${b.bus.bad}`,
+      String(b.link.bad),
+    ]),
+    ...status.silent.map(({ board, failure }) => [board, failure.code, '-', '-', '-', '-', '-', '-']),
+  ];
+}
 
 function processRows(status: SystemStatus): (string | number)[][] {
   return status.boards.flatMap((board) =>
@@ -15,65 +35,97 @@ function processRows(status: SystemStatus): (string | number)[][] {
       p.role,
       p.module.slice(0, 8),
       p.epoch,
-      `[${p.T.join(' ')}]`,
-      `[${p.V.join(' ')}]`,
+      vector(p.T),
+      vector(p.V),
       p.contaminated ? 'contaminated' : 'clean',
       `${p.journalRecords} (${bytes(p.journalBytes)})`,
       p.log,
       `${p.testsPassed}/${p.testsFailed}`,
-      p.errors,
     ]),
   );
 }
 
-function boardRows(status: SystemStatus): (string | number)[][] {
-  return status.boards.map((b) => [
-    b.board,
-    b.plan ? `${b.plan.name} ${b.plan.hash}` : 'nothing flashed',
-    b.upgrade ? `${b.upgrade.name} ${b.guarded ? 'guarded' : 'staged'}` : '-',
-    b.boot,
-    b.epoch,
-    `${b.bus.sent}/${b.bus.received}`,
-    `${b.bus.resent}/${b.bus.bad}`,
-    `${b.link.frames}/${b.link.bad}`,
-    b.devices.map((d) => `${d.name}${d.held ? ' HELD' : ''}`).join(' ') || '-',
-  ]);
+function deviceText(board: BoardStatus): string {
+  const each = board.devices.map((d) => {
+    const counted = d.inputs > 0 ? `${d.inputs} in` : `${d.done} out`;
+    const dropped = d.dropped > 0 ? `, ${d.dropped} dropped` : '';
+    return `${d.name} ${counted}${dropped}${d.held ? ', HELD' : ''}`;
+  });
+  return each.join('; ');
 }
 
-/** What a person has to know first: lost guards, stalled cuts, silent boards. */
+function boardWarnings(board: BoardStatus): string[] {
+  const out: string[] = [];
+  if (!board.plan) out.push(`! ${board.board} runs no system${board.problem ? `: ${board.problem}` : ''}`);
+  else if (!board.started) out.push(`! ${board.board} has a system, and waits for the other boards to begin it`);
+  if (board.lost) {
+    out.push(`! ${board.board}: the guard could not be kept: ${board.lost}`);
+    out.push('  next: bring the system up anew on the old version: npx understudy flash');
+  }
+  if (board.plan && board.stalled.length > 0) out.push(`! ${board.board} hears nothing of ${board.stalled.join(', ')}`);
+  for (const device of board.devices) {
+    if (device.held) out.push(`! ${device.name} on ${board.board} is held: it does its hold value`);
+  }
+  for (const p of board.processes) {
+    if (p.cut) {
+      const waits = p.cut.waiting.length > 0 ? `, and waits for ${p.cut.waiting.join(', ')}` : '';
+      out.push(`! ${p.name} is frozen in a cut (${p.cut.kind})${waits}`);
+    }
+    if (p.errors > 0) {
+      out.push(`! ${p.name} had ${p.errors} errors, whose effects were discarded: npx understudy trace shows them`);
+    }
+  }
+  return out;
+}
+
+/** What a person has to know first: silent boards, mixed versions, lost guards, stalled cuts. */
 function warnings(status: SystemStatus): string[] {
   const out: string[] = [];
-  for (const { board, failure } of status.silent) out.push(`! board ${board} does not answer: ${failure.message}`);
-  for (const board of status.boards) {
-    if (board.lost) {
-      out.push(`! ${board.board}: the guard could not be kept: ${board.lost}`);
-      out.push('  next: bring the system up anew on the old version: npx understudy flash');
-    }
-    for (const p of board.processes) {
-      if (p.cut) out.push(`! ${p.name} is frozen in a cut (${p.cut.kind}) and waits for ${p.cut.waiting.join(', ')}`);
-    }
-    if (board.quarantined.length > 0) out.push(`  ${board.board} has reverted ${board.quarantined.join(', ')}`);
+  for (const { failure } of status.silent) {
+    out.push(`! ${failure.message}`);
+    if (failure.next) out.push(`  next: ${failure.next}`);
   }
+  const versions = new Set(status.boards.flatMap((b) => (b.plan ? [b.plan.hash] : [])));
+  const none = status.boards.filter((b) => !b.plan);
+  if (versions.size > 1) out.push('! the boards run different versions\n  next: npx understudy flash');
+  else if (none.length > 0 && versions.size > 0)
+    out.push('! not every board has the system\n  next: npx understudy flash');
+  else if (none.length > 0) out.push('  next: npx understudy flash');
+  for (const board of status.boards) out.push(...boardWarnings(board));
+  const reverted = new Set(status.boards.flatMap((b) => b.quarantined));
+  if (reverted.size > 0) out.push(`  in quarantine, because reverted before: ${[...reverted].join(', ')}`);
   return [...new Set(out)];
 }
 
 export function statusText(status: SystemStatus): string {
   const boards = table(
-    ['board', 'version', 'upgrade', 'boot', 'epoch', 'bus tx/rx', 'resent/bad', 'link/bad', 'devices'],
+    ['board', 'version', 'upgrade', 'boot', 'epoch', 'bus tx/rx', 'again/bad', 'link bad'],
     boardRows(status),
   );
+  const rows = processRows(status);
   const processes = table(
-    ['board', 'process', 'role', 'module', 'epoch', 'T', 'V', 'state', 'journal', 'log', 'tests ✓/✗', 'errors'],
-    processRows(status),
+    ['board', 'process', 'role', 'module', 'epoch', 'T', 'V', 'state', 'journal', 'log', 'tests ✓/✗'],
+    rows,
   );
-  return [boards, '', processes, ...warnings(status)].join('\n');
+  const devices = status.boards.flatMap((b) => (b.devices.length > 0 ? [[b.board, deviceText(b)]] : []));
+  return [
+    boards,
+    ...(rows.length > 0 ? ['', processes] : []),
+    ...(devices.length > 0 ? ['', table(['board', 'devices'], devices)] : []),
+    ...warnings(status),
+  ].join('\n');
+}
+
+/** Every board answers, and each is as wanted. */
+function all(status: SystemStatus, wanted: (board: BoardStatus) => boolean): boolean {
+  return status.silent.length === 0 && status.boards.every(wanted);
 }
 
 /** Judged as a gate: what `--watch` waits for. */
 const GOALS: Record<string, (status: SystemStatus) => boolean> = {
-  guarded: (s) => s.boards.every((b) => b.guarded || b.plan === null),
-  idle: (s) => s.boards.every((b) => !b.guarded),
-  clean: (s) => s.boards.every((b) => b.processes.every((p) => !p.contaminated || p.role === 'low')),
+  guarded: (s) => all(s, (b) => b.guarded || b.plan === null) && s.boards.some((b) => b.guarded),
+  idle: (s) => all(s, (b) => !b.guarded),
+  clean: (s) => all(s, (b) => b.processes.every((p) => !p.contaminated || p.role === 'low')),
 };
 
 const WATCH_MS = 500;
@@ -84,19 +136,23 @@ function milliseconds(text: string): number {
   return Number(found[1]) * ({ ms: 1, s: 1000, m: 60_000 }[found[2] ?? 's'] ?? 1000);
 }
 
+function goalOf(watch: string | true | undefined): ((status: SystemStatus) => boolean) | null {
+  if (typeof watch !== 'string') return null;
+  const goal = GOALS[watch];
+  if (goal) return goal;
+  const known = Object.keys(GOALS).join(', ');
+  throw new Failure('E_USAGE', EXIT.usage, `--watch ${watch}: no such goal`, `one of ${known}`);
+}
+
 export function register(program: Command): void {
   common(program.command('status'))
     .description('show what every board and process does')
     .option('--watch [goal]', `show it again and again, or until: ${Object.keys(GOALS).join(', ')}`)
-    .option('--timeout <time>', 'with --watch GOAL: give up after this long (exit 8)', '60s')
+    .option('--timeout <time>', 'with --watch GOAL: give up after this long (exit 8)', milliseconds, 60_000)
     .action(async (options) => {
       const context = contextOf(options);
-      const goal = typeof options.watch === 'string' ? GOALS[options.watch] : undefined;
-      if (typeof options.watch === 'string' && !goal) {
-        const known = Object.keys(GOALS).join(', ');
-        throw new Failure('E_USAGE', EXIT.usage, `--watch ${options.watch}: no such goal`, `one of ${known}`);
-      }
-      const limit = Date.now() + milliseconds(options.timeout);
+      const goal = goalOf(options.watch);
+      const limit = Date.now() + options.timeout;
       await withLab(context, async (lab) => {
         for (;;) {
           const status = await systemStatus(lab);
@@ -107,7 +163,7 @@ export function register(program: Command): void {
             return;
           }
           if (goal && Date.now() > limit) {
-            const cause = `not ${options.watch} within ${options.timeout}`;
+            const cause = `the system was not ${options.watch} within ${options.timeout / 1000} s`;
             throw new Failure('E_TIMEOUT', EXIT.inconclusive, cause, 'npx understudy monitor shows what goes on');
           }
           await new Promise((resolve) => setTimeout(resolve, WATCH_MS));

@@ -3,16 +3,24 @@
 import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { check } from '../check/check.ts';
+import type { TraceLine } from '../check/types.ts';
 import { EXIT, Failure } from '../failure.ts';
+import { connect } from '../testbed/client.ts';
 import { statePaths } from '../testbed/state.ts';
 import type { Selection } from '../trace/diagram.ts';
 import { renderSvg, renderText } from '../trace/diagram.ts';
 import { readTrace } from '../trace/file.ts';
 import { phases, phasesText } from '../trace/phases.ts';
+import type { Context } from './context.ts';
 import { common, contextOf } from './context.ts';
+import { knownVersions, namesFrom } from './header.ts';
 import { colour } from './output.ts';
+import { judged } from './part.ts';
 
 const AROUND = ['cut', 'start', 'commit', 'recovery', 'cancel', 'failure', 'begin', 'end'] as const;
+const WIDTH = 100;
+/** More violations are counted only. */
+const VIOLATIONS_MAX = 20;
 
 function around(text: string): Selection['around'] {
   if ((AROUND as readonly string[]).includes(text)) return text as Selection['around'];
@@ -23,6 +31,39 @@ function around(text: string): Selection['around'] {
   throw new Failure('E_USAGE', EXIT.usage, `--around ${text}: nothing is called so`, next);
 }
 
+/** A recorded trace, or what this testbed has recorded so far. */
+async function linesOf(context: Context, file: string | undefined): Promise<TraceLine[]> {
+  if (file) return (await readTrace(file)).lines;
+  const { trace } = statePaths(context.stateDir);
+  // a testbed that is down has written everything
+  const lab = await connect(context.stateDir).catch(() => null);
+  await lab?.flush();
+  await lab?.close();
+  const { lines } = await readTrace(trace);
+  const versions = knownVersions(context);
+  return lines.map((line) => (line.trace === undefined ? line : namesFrom(context, line, versions)));
+}
+
+function judge(context: Context, lines: TraceLine[]): void {
+  const part = judged(lines);
+  const report = check(part.lines, { live: true });
+  const count = report.violations.length;
+  context.out.data({ ...report, events: part.lines.length, until: part.until, before: part.before }, () => {
+    const told = report.violations.slice(0, VIOLATIONS_MAX);
+    return [
+      ...told.map((v) => `${v.rule}: ${v.process} event ${v.n}: ${v.why}`),
+      ...(count > told.length ? [`… and ${count - told.length} more`] : []),
+      count === 0 ? `no rule is violated in ${part.lines.length} lines` : `${count} violations`,
+      `looked at: ${Object.entries(report.counts)
+        .map(([what, n]) => `${n} ${what}`)
+        .join(', ')}`,
+    ].join('\n');
+  });
+  if (part.before > 0) context.out.say(`left out: ${part.before} earlier flashings of this testbed`);
+  if (part.until) context.out.say(`left out: all that follows, because ${part.until}`);
+  if (count > 0) process.exitCode = EXIT.testsFailed;
+}
+
 export function register(program: Command): void {
   common(program.command('trace'))
     .argument('[file]', 'a recorded trace; left out: that of this testbed')
@@ -31,32 +72,26 @@ export function register(program: Command): void {
     .option('--around <what>', `${AROUND.join(', ')}, a time in s, or an event as estimator/0:17`, around)
     .option('--process <names...>', 'only these processes or components')
     .option('--everything', 'heartbeats, notifications and markers too', false)
-    .option('--check', 'judge the whole trace by the checkers', false)
+    .option('--check', 'judge it by the rules of the protocol instead: exit 0 or 10', false)
     .action(async (file, options) => {
       const context = contextOf(options);
-      const { lines } = await readTrace(file ?? statePaths(context.stateDir).trace);
+      const lines = await linesOf(context, file);
+      if (options.check) {
+        judge(context, lines);
+        return;
+      }
       const selection: Selection = {
         around: options.around,
         processes: options.process,
         everything: options.everything,
       };
-      if (options.check) {
-        const report = check(lines, { live: true });
-        const text = report.violations.map((v) => `${v.rule}: ${v.process} event ${v.n}: ${v.why}`);
-        const looked = Object.entries(report.counts).map(([what, n]) => `${n} ${what}`);
-        context.out.data(report, () =>
-          [...text, `${report.violations.length} violations; looked at ${looked.join(', ')}`].join('\n'),
-        );
-        if (report.violations.length > 0) process.exitCode = EXIT.testsFailed;
-        return;
-      }
       const times = phases(lines);
       if (options.svg) {
         writeFileSync(options.svg, renderSvg(lines, selection));
         context.out.data({ file: options.svg, phases: times }, () => options.svg);
         return;
       }
-      const width = process.stdout.columns ?? 100;
+      const width = process.stdout.columns ?? WIDTH;
       context.out.data({ phases: times }, () => {
         const diagram = renderText(lines, { ...selection, width, color: colour() });
         return times ? `${diagram}\n${phasesText(times)}` : diagram;

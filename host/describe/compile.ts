@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { COMPONENTS_MAX } from '../../firmware/core/limits.ts';
 import { pack, packedBytes } from '../../firmware/link/pack.ts';
 import type { ComponentPlan, DevicePlan, Field, Plan, PolicyPlan, TypePlan } from '../../firmware/plan.ts';
-import type { SystemFile, UpgradeFile } from './formats.ts';
+import type { SystemFile } from './formats.ts';
 import type { System, Upgrade } from './read.ts';
 import { refuse } from './read.ts';
 import type { Problem } from './shape.ts';

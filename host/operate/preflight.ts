@@ -8,13 +8,9 @@ import type { BoardType } from '../describe/formats.ts';
 import type { Testbed } from '../describe/read.ts';
 import { boardType } from '../describe/read.ts';
 import { EXIT, Failure } from '../failure.ts';
+import { boardBytes, processBytes } from './memory.ts';
 import type { Version } from './version.ts';
 import { imageOf } from './version.ts';
-
-/** Rough memory of a process beside the text of its module, bytes: state, tables, queues. */
-const PROCESS_BYTES = 6 * 1024;
-/** And of the runtime itself. */
-const RUNTIME_BYTES = 24 * 1024;
 
 export interface BoardFlight {
   board: string;
@@ -25,6 +21,7 @@ export interface BoardFlight {
   active: string[];
   low: string[];
   shadow: string[];
+  /** an estimate (memory.ts) */
   memoryBytes: number;
   /** 0: not known */
   memoryLimit: number;
@@ -58,14 +55,14 @@ function boardFlight(base: Version, upgrade: Version, board: string, name: strin
     active: [],
     low: [],
     shadow: [],
-    memoryBytes: RUNTIME_BYTES,
+    memoryBytes: boardBytes([base.plan, upgrade.plan]),
     memoryLimit: type.memoryBytes,
   };
   const add = (list: string[], version: Version, c: number): void => {
     const component = version.plan.components[c];
     if (!component || version.plan.boards[component.board] !== board) return;
     list.push(component.name);
-    out.memoryBytes += PROCESS_BYTES + 2 * (version.modules[component.module] ?? '').length;
+    out.memoryBytes += processBytes(upgrade.plan, (version.modules[component.module] ?? '').length);
   };
   const count = Math.max(base.plan.components.length, upgrade.plan.components.length);
   for (let c = 0; c < count; c++) {
@@ -143,10 +140,12 @@ export function preflight(base: Version, upgrade: Version, testbed: Testbed): Pr
   };
 }
 
-/** Throws the refusals as one Failure (exit 7). */
+/** Throws the refusals as one Failure (exit 7); its code is that of the first. */
 export function insist(flight: Preflight): void {
-  const first = flight.refusals[0];
+  const [first, ...others] = flight.refusals;
   if (!first) return;
-  const causes = flight.refusals.map((r) => r.cause).join('\n');
-  throw new Failure(first.code, EXIT.refused, causes, first.next);
+  if (others.length === 0) throw new Failure(first.code, EXIT.refused, first.cause, first.next);
+  const causes = flight.refusals.map((r) => `${r.code}: ${r.cause}\n    next: ${r.next}`);
+  const cause = `${flight.refusals.length} things speak against upgrade ${flight.upgrade}:\n  ${causes.join('\n  ')}`;
+  throw new Failure(first.code, EXIT.refused, cause, 'nothing was sent; mend them and try again');
 }
