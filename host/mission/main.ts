@@ -1,11 +1,13 @@
 // npm run mission -- --upgrade B --seeds 20: flies the sample mission in lockstep, and prints what became of it.
 
+import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { explain, table } from '../command/output.ts';
 import { EXIT, Failure } from '../failure.ts';
+import { encodeLine } from '../trace/file.ts';
 import { phases } from '../trace/phases.ts';
 import { FAULTS, writeFault } from './faults.ts';
 import type { Flight, FlightOptions } from './run.ts';
@@ -36,6 +38,28 @@ function phaseText(flight: Flight): string {
   if (!found || flight.ended?.cut !== 'recovery') return '-';
   const ms = (x: number | null): string => (x === null ? '?' : x.toFixed(1));
   return `${ms(found.ms.freeze)} + ${ms(found.ms.report)} + ${ms(found.ms.decide)} + ${ms(found.ms.act)} = ${ms(found.ms.total)}`;
+}
+
+/** Two flights of one seed must give one trace, to the byte. */
+function digest(flight: Flight): string {
+  const hash = createHash('sha256');
+  for (const line of flight.trace) hash.update(encodeLine(line)).update('\n');
+  return hash.digest('hex');
+}
+
+async function twice(options: Options): Promise<boolean> {
+  const rows: (string | number)[][] = [];
+  for (let seed = options.from; seed < options.from + options.seeds; seed++) {
+    const upgrade = options.upgrade === 'none' ? null : options.upgrade;
+    const flight = { seed, seconds: options.seconds, upgrade, guarded: true, startAt: options.at };
+    const first = await fly(flight);
+    const second = await fly(flight);
+    const same = digest(first) === digest(second);
+    rows.push([seed, first.trace.length, digest(first).slice(0, 16), same ? 'the same' : 'DIFFERS']);
+    process.stderr.write(`seed ${seed}: ${same ? 'the same' : 'DIFFERS'}\n`);
+  }
+  process.stdout.write(`${table(['seed', 'lines', 'SHA-256 of the trace', 'second flight'], rows)}\n`);
+  return rows.every((row) => row[3] === 'the same');
 }
 
 interface Options {
@@ -117,9 +141,11 @@ const program = new Command('mission')
   .option('--at <s>', 'mission time of the start', Number, 10)
   .option('--compare', 'each seed without guard and without upgrade too', false)
   .option('--faults', 'instead: which other faults the acceptance test catches', false)
+  .option('--twice', 'instead: each seed twice; do the traces agree to the byte?', false)
   .action(async (options) => {
     if (!(options.seeds > 0)) throw new Failure('E_USAGE', EXIT.usage, `--seeds ${options.seeds}`, 'a number above 0');
-    const good = options.faults ? await faults(options) : await seeds(options);
+    const run = options.faults ? faults : options.twice ? twice : seeds;
+    const good = await run(options);
     process.exitCode = good ? EXIT.done : EXIT.testsFailed;
   });
 
