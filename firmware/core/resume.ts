@@ -155,7 +155,7 @@ export function resume(self: Process, decision: Decision, t: number, effects: Ef
   if (self.role === 'low' && decision.cut !== 'commit') {
     stop(self, effects);
   } else if (decision.cut === 'recovery') recover(self, decision, effects, app);
-  else if (decision.cut === 'commit') commit(self, effects, app);
+  else if (decision.cut === 'commit' && self.op) commit(self, effects, app);
   else if (decision.cut === 'start' && self.staged) start(self, self.staged, t, effects, app);
   else {
     enterEpoch(self, 0);
