@@ -8,7 +8,7 @@ import { processesOf, systemStatus } from '../host/operate/status.ts';
 import type { Version } from '../host/operate/version.ts';
 import { imageOf } from '../host/operate/version.ts';
 import type { Change, Rig, RigOptions } from './fixtures/lab.ts';
-import { BOARDS, base, bring, CONTROLLER, ESTIMATOR, SENSORS, SPARE, TELEMETRY, upgradeOf } from './fixtures/lab.ts';
+import { BOARDS, base, bring, CONTROLLER, ESTIMATOR, SENSOR, SENSORS, SPARE, TELEMETRY, upgradeOf } from './fixtures/lab.ts';
 
 let rig: Rig | null = null;
 
@@ -763,6 +763,129 @@ test('what a cut or a guarded operation needs in flash is not touched', async ()
   expect(await r.end('commit')).toMatchObject({ cut: 'commit' });
   await r.wait(500);
   judged(r);
+});
+
+test('a board that restarts under guard and has no survivors follows the commit that comes later', async () => {
+  const r = await up();
+  // the controller alone: nothing of it runs on the spare board
+  const upgrade = await guarded(r, { components: { [CONTROLLER]: {} } });
+  await r.wait(500);
+  await r.lab.power('spare', false);
+  await r.wait(300);
+  await r.lab.power('spare', true);
+  await r.wait(1000);
+  expect(await r.status('spare')).toMatchObject({ guarded: true, lost: '', plan: { hash: r.version.hash } });
+  expect(await r.end('commit')).toMatchObject({ cut: 'commit' });
+  await r.wait(1500);
+  expect(await r.status('spare')).toMatchObject({ guarded: false, epoch: 3, plan: { hash: upgrade.hash }, quarantined: [] });
+  const next = upgradeOf(upgrade, { components: { [ESTIMATOR]: { board: SPARE } } });
+  await r.stage(next);
+  judged(r);
+});
+
+test('a low process that dies as the commit is decided begins anew as an ordinary one', async () => {
+  for (const ms of [1.2, 2, 2.6, 3.2, 4]) {
+    const r = await up(PLACES);
+    const upgrade = await guarded(r, { components: PAIR, changed: true });
+    await r.wait(1000);
+    const said = r.lab.request('control', 'word', { word: 'commit' });
+    await r.wait(ms);
+    await r.lab.power('spare', false);
+    await said.catch(() => undefined);
+    await r.wait(200);
+    await r.lab.power('spare', true);
+    await r.wait(3500);
+    expect(verdict(r, 3).length, `${ms} ms`).toBe(1);
+    const committed = verdict(r, 3)[0] === 'commit';
+    const since = r.lab.now();
+    await r.wait(1500);
+    expect(await roles(r), `${ms} ms`).toEqual(committed ? NEW : OLD);
+    for (const board of BOARDS) {
+      const plan = committed ? upgrade.hash : r.version.hash;
+      expect(await r.status(board), `${ms} ms`).toMatchObject({ plan: { hash: plan }, epoch: 3, guarded: false, lost: '' });
+    }
+    expect(r.put('wheel', since).length, `${ms} ms`).toBeGreaterThan(10);
+    await r.close();
+  }
+});
+
+test('a seat’s board restarts in the middle of a start: cancelled or recovered, never left open', async () => {
+  for (const ms of [1, 2, 3, 3.6, 4.4, 5.2]) {
+    const r = await up(PLACES);
+    const upgrade = upgradeOf(r.version, { components: PAIR, changed: true });
+    await r.stage(upgrade);
+    await r.wait(300);
+    const said = r.lab.request('control', 'word', { word: 'start', op: upgrade.hash });
+    await r.wait(ms);
+    await r.lab.power('spare', false);
+    await r.wait(1);
+    await r.lab.power('spare', true);
+    await said;
+    await r.wait(4000);
+    const first = verdict(r, 2);
+    expect(first.length, `${ms} ms`).toBe(1);
+    if (first[0] === 'start') expect(verdict(r, 3), `${ms} ms`).toEqual(['recovery']);
+    else expect(first, `${ms} ms`).toEqual(['cancel']);
+    wheelUnbroken(r);
+    expect(r.check().violations, `${ms} ms`).toEqual([]);
+    await r.close();
+  }
+});
+
+test('a survivor’s board restarts in the middle of a start: the guard is not kept in secret', async () => {
+  for (const ms of [1.5, 2.5, 3.5, 4.5, 5.5]) {
+    const r = await up(PLACES);
+    const upgrade = upgradeOf(r.version, { components: PAIR, changed: true });
+    await r.stage(upgrade);
+    await r.wait(300);
+    const said = r.lab.request('control', 'word', { word: 'start', op: upgrade.hash });
+    await r.wait(ms);
+    await r.lab.power('sensors', false);
+    await r.wait(5);
+    await r.lab.power('sensors', true);
+    await said;
+    await r.wait(5000);
+    const boards = (await systemStatus(r.lab)).boards;
+    const lost = boards.filter((b) => b.lost !== '').length;
+    // either everything runs on, on the old version, or all boards with survivors know that the guard is lost
+    if (lost === 0) {
+      const since = r.lab.now();
+      await r.wait(1000);
+      expect(new Set(boards.map((b) => b.epoch)).size, `${ms} ms`).toBe(1);
+      expect(boards.every((b) => !b.guarded), `${ms} ms`).toBe(true);
+      expect(r.put('wheel', since).length, `${ms} ms`).toBeGreaterThan(5);
+    } else expect(lost, `${ms} ms`).toBeGreaterThanOrEqual(3);
+    await r.close();
+  }
+});
+
+test.each([
+  ['with the old version', 0],
+  ['on a board of the new version', SPARE],
+  ['on a third board', 2],
+])('inputs of a device %s: each once to old and new version, through start, recovery, start and commit', async (_what, home) => {
+  const version = base((plan) => {
+    const device = plan.devices[0];
+    if (device) device.board = home;
+    for (const type of plan.types) type.perSecond = 400;
+  });
+  const r = await up({ version, periodMs: 9, places: { 'sensor/1': 'spare' }, lockstep: { loss: 0.05, jitterMs: 4 } }, 300);
+  const change: Change = { components: { [SENSOR]: { board: SPARE } }, policy: { lead: 300 } };
+  for (const [word, cut] of [
+    ['abort', 'recovery'],
+    ['commit', 'commit'],
+  ] as const) {
+    await guarded(r, { ...change, name: word });
+    await r.wait(300);
+    expect(await r.end(word)).toMatchObject({ cut });
+    await r.wait(300);
+  }
+  expect((await roles(r))['sensor/1']).toBe('active');
+  wheelUnbroken(r);
+  const report = judged(r);
+  expect(report.counts['device inputs']).toBeGreaterThan(200);
+  const dropped = (await r.status(BOARDS[home] as string)).devices.find((d) => d.name === 'gyro');
+  expect(dropped?.dropped).toBeLessThan(100);
 });
 
 test('ten minutes, guarded and not: queues, channels and journals stay as short as after one', async () => {
