@@ -63,8 +63,9 @@ export function judged(lines: TraceLine[]): Part {
   let until = '';
   for (const life of lives) {
     if (life.from < from) continue;
-    if (seen.has(life.process)) {
-      const line = lines[life.from];
+    const line = lines[life.from];
+    // a seat is made anew for each upgrade; all others go on as long as their board does
+    if (seen.has(life.process) && line?.event?.kind !== 'word') {
       until = `${life.process} began anew at ${seconds(line)}: board ${line?.board} had lost what it knew`;
       to = life.from;
       break;

@@ -90,8 +90,8 @@ function warnings(status: SystemStatus): string[] {
   if (versions.size > 1) out.push('! the boards run different versions\n  next: npx understudy flash');
   else if (none.length > 0 && versions.size > 0)
     out.push('! not every board has the system\n  next: npx understudy flash');
-  else if (none.length > 0) out.push('  next: npx understudy flash');
   for (const board of status.boards) out.push(...boardWarnings(board));
+  if (none.length > 0 && versions.size === 0) out.push('  next: npx understudy flash');
   const reverted = new Set(status.boards.flatMap((b) => b.quarantined));
   if (reverted.size > 0) out.push(`  in quarantine, because reverted before: ${[...reverted].join(', ')}`);
   return [...new Set(out)];

@@ -1,12 +1,12 @@
 // understudy trace: what happened, as a space-time diagram in the terminal or as an SVG file.
 
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { check } from '../check/check.ts';
 import type { TraceLine } from '../check/types.ts';
 import { EXIT, Failure } from '../failure.ts';
 import { connect } from '../testbed/client.ts';
-import { statePaths } from '../testbed/state.ts';
 import type { Selection } from '../trace/diagram.ts';
 import { renderSvg, renderText } from '../trace/diagram.ts';
 import { readTrace } from '../trace/file.ts';
@@ -34,7 +34,11 @@ function around(text: string): Selection['around'] {
 /** A recorded trace, or what this testbed has recorded so far. */
 async function linesOf(context: Context, file: string | undefined): Promise<TraceLine[]> {
   if (file) return (await readTrace(file)).lines;
-  const { trace } = statePaths(context.stateDir);
+  const trace = join(context.stateDir, 'trace.ndjson');
+  if (!existsSync(trace)) {
+    const cause = `no testbed has recorded a trace in ${context.stateDir}`;
+    throw new Failure('E_NO_TRACE', EXIT.usage, cause, 'npx understudy testbed up, or name a trace file');
+  }
   // a testbed that is down has written everything
   const lab = await connect(context.stateDir).catch(() => null);
   await lab?.flush();
@@ -46,6 +50,9 @@ async function linesOf(context: Context, file: string | undefined): Promise<Trac
 
 function judge(context: Context, lines: TraceLine[]): void {
   const part = judged(lines);
+  if (!part.lines.some((line) => line.event)) {
+    throw new Failure('E_NO_EVENTS', EXIT.inconclusive, 'the trace has no event to judge', 'npx understudy flash');
+  }
   const report = check(part.lines, { live: true });
   const count = report.violations.length;
   context.out.data({ ...report, events: part.lines.length, until: part.until, before: part.before }, () => {

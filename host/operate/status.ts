@@ -74,9 +74,19 @@ export interface SystemStatus {
   silent: { board: string; failure: Failure }[];
 }
 
+/** What a board without a system has nothing to say of. */
+const EMPTY = {
+  epoch: 0,
+  started: false,
+  lost: '',
+  uptimeMs: 0,
+  bus: { sent: 0, received: 0, resent: 0, bad: 0, channels: 0, queued: 0, stashed: 0 },
+  stalled: [],
+};
+
 export async function boardStatus(lab: Lab, board: string): Promise<BoardStatus> {
-  const reply: Reply = await lab.request(board, 'status');
-  return reply as unknown as BoardStatus;
+  const { ok: _, ...reply }: Reply = await lab.request(board, 'status');
+  return { ...EMPTY, ...reply } as unknown as BoardStatus;
 }
 
 /** Asks every board of the lab; a silent one does not keep the others from being shown. */
