@@ -1,7 +1,7 @@
 // The cluster is derived, not declared (PROTOCOL 1): the upgraded components plus, step by step, whatever sends or
 // receives a changed message type. From outside, nothing may have changed.
 
-import type { Field, Plan } from '../../firmware/plan.ts';
+import type { Plan, TypePlan } from '../../firmware/plan.ts';
 import { EXIT, Failure } from '../failure.ts';
 import type { Draft, Modules } from './compile.ts';
 import { checkModules, draftUpgrade, fieldText } from './compile.ts';
@@ -13,10 +13,16 @@ export interface Difference {
   type: string;
   /** fields as they were and as they become; null: there was none, or is none any more */
   fields: { name: string; before: string | null; after: string | null }[];
+  /** the same fields, in another order */
+  reordered: boolean;
+  /** messages per second, 0: any; null: unchanged */
+  perSecond: { before: number; after: number } | null;
 }
 
-function differences(name: string, before: Field[], after: Field[]): Difference {
+function differences(old: TypePlan, type: TypePlan): Difference {
   const fields: Difference['fields'] = [];
+  const before = old.fields;
+  const after = type.fields;
   for (const field of before) {
     const now = after.find((f) => f.name === field.name);
     if (!now || fieldText(now) !== fieldText(field)) {
@@ -27,22 +33,29 @@ function differences(name: string, before: Field[], after: Field[]): Difference 
     if (!before.some((f) => f.name === field.name))
       fields.push({ name: field.name, before: null, after: fieldText(field) });
   }
-  return { type: name, fields };
+  return {
+    type: type.name,
+    fields,
+    reordered: fields.length === 0 && before.some((field, i) => field.name !== after[i]?.name),
+    perSecond: old.perSecond === type.perSecond ? null : { before: old.perSecond, after: type.perSecond },
+  };
 }
 
 /** What an upgrade changes in the messages, type by type. */
 export function schemaDifferences(base: Plan, plan: Plan): Difference[] {
-  return (plan.upgrade?.changed ?? []).map(([old, now]) => {
-    const before = base.types[old];
-    const after = plan.types[now];
-    return differences(after?.name ?? '', before?.fields ?? [], after?.fields ?? []);
-  });
+  return (plan.upgrade?.changed ?? []).map(([old, now]) =>
+    differences(base.types[old] as TypePlan, plan.types[now] as TypePlan),
+  );
 }
 
 /** `Attitude.euler f32[3]→- Attitude.q -→f32[4]` */
-export function differenceText(difference: Difference): string {
-  if (difference.fields.length === 0) return `${difference.type} rate`;
-  return difference.fields.map((f) => `${difference.type}.${f.name} ${f.before ?? '-'}→${f.after ?? '-'}`).join(' ');
+export function differenceText({ type, fields, reordered, perSecond }: Difference): string {
+  const rate = (value: number) => (value === 0 ? 'any' : value);
+  return [
+    ...fields.map((f) => `${type}.${f.name} ${f.before ?? '-'}→${f.after ?? '-'}`),
+    ...(reordered ? [`${type} fields in another order`] : []),
+    ...(perSecond ? [`${type} ${rate(perSecond.before)}→${rate(perSecond.after)} per second`] : []),
+  ].join(' ');
 }
 
 /** Pairs that exchange a type, in the plan given: [sender, receiver]. */
@@ -53,6 +66,10 @@ function pairs(plan: Plan, type: number): [number, number][] {
       if (t === type) for (const receiver of to) out.push([sender, receiver]);
   });
   return out;
+}
+
+function devicesOf(plan: Plan, devices: number[] | undefined): string {
+  return (devices ?? []).map((d) => plan.devices[d]?.name ?? '').join(', ');
 }
 
 function nameOf(draft: Draft, base: Plan, component: number): string {
@@ -74,9 +91,8 @@ function deriveCluster(base: Plan, draft: Draft): number[] {
   const lines = new Set<string>();
   const wanted = new Set<string>();
   for (const { pair, change, component } of missing) {
-    const before = base.types[change[0]];
-    const after = draft.plan.types[change[1]];
-    const what = differenceText(differences(after?.name ?? '', before?.fields ?? [], after?.fields ?? []));
+    const [old, now] = [base.types[change[0]] as TypePlan, draft.plan.types[change[1]] as TypePlan];
+    const what = differenceText(differences(old, now));
     lines.add(`${nameOf(draft, base, pair[0])}>${nameOf(draft, base, pair[1])} ${what}`);
     wanted.add(nameOf(draft, base, component));
   }
@@ -124,10 +140,11 @@ function checkBorder(base: Plan, draft: Draft, cluster: number[], problems: Prob
     const now = draft.plan.components[component];
     const drives = (list: number[] | undefined) => (list ?? []).slice().sort().join();
     if (drives(old?.drives) !== drives(now?.drives)) {
-      problems.push({
-        path: `components.${name}.drives`,
-        reason: 'changes: old and new version must drive the same devices',
-      });
+      let reason = 'changes: old and new version must drive the same devices';
+      if (!old) reason = 'an added component has no shadow that could go on with its outputs; wanted no devices';
+      if (!now)
+        reason = `the component is removed, but its devices (${devicesOf(base, old?.drives)}) need their outputs`;
+      problems.push({ path: `components.${name}${now ? '.drives' : ''}`, reason });
     }
   }
   base.components.forEach((component, sender) => {
@@ -160,6 +177,6 @@ export function compileUpgrade(base: Plan, baseHash: string, upgrade: Upgrade, m
     },
   };
   checkModules(plan, modules, { say: (path, reason) => problems.push({ path, reason }) });
-  refuse(upgrade.file, problems);
+  refuse(upgrade, problems);
   return plan;
 }

@@ -4,11 +4,11 @@ import { createHash } from 'node:crypto';
 import { COMPONENTS_MAX } from '../../firmware/core/limits.ts';
 import { pack, packedBytes } from '../../firmware/link/pack.ts';
 import type { ComponentPlan, DevicePlan, Field, Plan, PolicyPlan, TypePlan } from '../../firmware/plan.ts';
-import type { SystemFile } from './formats.ts';
+import type { SystemFile, UpgradeFile } from './formats.ts';
 import type { System, Upgrade } from './read.ts';
 import { refuse } from './read.ts';
 import type { Problem } from './shape.ts';
-import { suggestion } from './shape.ts';
+import { nearest, suggestion } from './shape.ts';
 
 /** What the build says of a component's module. */
 export interface ModuleInfo {
@@ -23,6 +23,10 @@ export interface ModuleInfo {
 export type Modules = Record<string, ModuleInfo>;
 
 const HASH_DIGITS = 16;
+/** A message travels in one packet of the device bus, and is kept whole in journals and logs. */
+export const MESSAGE_BYTES_MAX = 1024;
+/** One heartbeat may be lost or late without its process counting as gone. */
+const BEATS_MIN = 2;
 
 export function fieldsOf(fields: Record<string, string>): Field[] {
   return Object.entries(fields).map(([name, type]) => {
@@ -35,14 +39,33 @@ export function fieldText(field: Field): string {
   return field.count > 0 ? `${field.kind}[${field.count}]` : field.kind;
 }
 
-function typePlan(name: string, type: SystemFile['messages'][string]): TypePlan {
-  const fields = fieldsOf(type.fields);
+function packedFields(given: Record<string, string>, path: string, names: Names): Field[] {
+  const fields = fieldsOf(given);
+  const bytes = packedBytes(fields);
+  if (bytes > MESSAGE_BYTES_MAX) names.say(path, `makes ${bytes} bytes; at most ${MESSAGE_BYTES_MAX}`);
+  return fields;
+}
+
+function typePlan(name: string, type: SystemFile['messages'][string], names: Names): TypePlan {
+  const fields = packedFields(type.fields, `messages.${name}.fields`, names);
   return { name, fields, perSecond: type.perSecond, bytes: packedBytes(fields) };
 }
 
-function policyPlan(policy: SystemFile['policy']): PolicyPlan {
-  const { commitAfterS, validated, heartbeatMs, absentMs, lead } = policy;
-  return { commitAfterMs: commitAfterS * 1000, validated, heartbeatMs, absentMs, lead };
+/** What an upgrade leaves open is as in the running version: boards that it does not touch go on with that. */
+function policyPlan(policy: UpgradeFile['policy'], before: PolicyPlan, names: Names): PolicyPlan {
+  const heartbeatMs = policy.heartbeatMs ?? before.heartbeatMs;
+  const absentMs = policy.absentMs ?? before.absentMs;
+  const lead = policy.lead ?? before.lead;
+  const slowest = Math.max(heartbeatMs, before.heartbeatMs);
+  if (absentMs < BEATS_MIN * slowest) {
+    const reason = `is ${absentMs}, with a heartbeat every ${slowest} ms; wanted ${BEATS_MIN * slowest} or more`;
+    names.say('policy.absentMs', reason);
+  }
+  return { commitAfterMs: policy.commitAfterS * 1000, validated: policy.validated, heartbeatMs, absentMs, lead };
+}
+
+function policyOf({ commitAfterS, ...policy }: SystemFile['policy']): PolicyPlan {
+  return { commitAfterMs: commitAfterS * 1000, ...policy };
 }
 
 /** First 16 hex digits of the SHA-256 of the plan, its keys sorted and its bytes in base64. */
@@ -92,11 +115,12 @@ function devicePlans(file: SystemFile, boards: string[], names: Names): DevicePl
   return Object.entries(file.devices).map(([name, device]) => {
     const path = `devices.${name}`;
     if ((device.in === null) === (device.out === null)) names.say(path, 'wants either `in` or `out`');
-    const out = device.out ? fieldsOf(device.out) : null;
+    if (device.hold && !device.out) names.say(`${path}.hold`, 'an input has nothing to hold; wanted only with `out`');
+    const out = device.out ? packedFields(device.out, `${path}.out`, names) : null;
     return {
       name,
       board: names.find(boards, device.board, `${path}.board`, 'board with components or devices'),
-      in: device.in ? fieldsOf(device.in) : null,
+      in: device.in ? packedFields(device.in, `${path}.in`, names) : null,
       out,
       latest: device.takeover === 'latest',
       atLeastOnce: device.powerCut === 'at-least-once',
@@ -210,16 +234,16 @@ export function compileSystem(system: System, modules: Modules): Plan {
     durability: file.durability,
     sharedFate: false,
     boards,
-    types: types.map((name) => typePlan(name, file.messages[name] as SystemFile['messages'][string])),
+    types: types.map((name) => typePlan(name, file.messages[name] as SystemFile['messages'][string], names)),
     devices,
     components: components.map((name) =>
       componentPlan(name, file.components[name] as ComponentSource, modules[name]?.hash ?? '', tables, names),
     ),
-    policy: policyPlan(file.policy),
+    policy: policyPlan(file.policy, policyOf(file.policy), names),
     upgrade: null,
   };
   if (names.problems.length === 0) checkModules(plan, modules, names);
-  refuse(system.file, names.problems);
+  refuse(system, names.problems);
   return plan;
 }
 
@@ -258,9 +282,9 @@ export function draftUpgrade(base: Plan, upgrade: Upgrade, modules: Modules): Dr
     return latest(name);
   };
   for (const [name, message] of Object.entries(file.messages)) {
-    const type = typePlan(name, message);
     const old = inUse(name);
     const before = old < 0 ? undefined : base.types[old];
+    const type = typePlan(name, { ...message, perSecond: message.perSecond ?? before?.perSecond ?? 0 }, names);
     if (before && sameFields(before.fields, type.fields) && before.perSecond === type.perSecond) continue;
     if (old >= 0) changed.push([old, types.length]);
     types.push(type);
@@ -281,11 +305,14 @@ export function draftUpgrade(base: Plan, upgrade: Upgrade, modules: Modules): Dr
         `is to be removed, but the system has no such component; ${suggestion(name, components)}`,
       );
     } else if (source.board === null || source.sends === null) {
-      names.say(`components.${name}`, 'is new: it wants `board` and `sends`');
+      const known = nearest(name, components.filter(Boolean));
+      const meant = known ? `, or did you mean ${known}?` : '';
+      names.say(`components.${name}`, `is new to the system: it wants \`board\` and \`sends\`${meant}`);
     }
     added.push(components.length);
     components.push(name);
   }
+  const gone = (c: number): boolean => !base.components[c] || removed.includes(c);
   if (components.length > COMPONENTS_MAX)
     names.say('components', `would be ${components.length}; at most ${COMPONENTS_MAX}`);
   const tables: Tables = {
@@ -301,13 +328,22 @@ export function draftUpgrade(base: Plan, upgrade: Upgrade, modules: Modules): Dr
   const brought: number[] = [];
   const plans = components.map((name, index): ComponentPlan | null => {
     const old = base.components[index] ?? null;
-    if (!(name in file.components)) return old;
+    if (!Object.hasOwn(file.components, name)) return old;
     brought.push(index);
     const source = file.components[name];
-    if (!source) return null;
+    if (!source || (!old && source.board === null)) return null;
     const sends = Object.fromEntries(
-      (old?.sends ?? []).map(([type, to]) => [base.types[type]?.name ?? '', to.map((c) => components[c] ?? '')]),
+      (old?.sends ?? []).map(([type, to]) => [
+        base.types[type]?.name ?? '',
+        to.filter((c) => !gone(c)).map((c) => components[c] ?? ''),
+      ]),
     );
+    for (const [type, to] of Object.entries(source.sends ?? {})) {
+      to.forEach((receiver, i) => {
+        if (removed.includes(components.indexOf(receiver)))
+          names.say(`components.${name}.sends.${type}[${i}]`, `${receiver} is removed by this very upgrade`);
+      });
+    }
     const deviceNames = (list: number[] | undefined) => (list ?? []).map((d) => base.devices[d]?.name ?? '');
     const full: ComponentSource = {
       board: source.board ?? base.boards[old?.board ?? -1] ?? '',
@@ -325,9 +361,14 @@ export function draftUpgrade(base: Plan, upgrade: Upgrade, modules: Modules): Dr
     boards,
     types,
     components: plans,
-    policy: policyPlan(file.policy),
+    policy: policyPlan(file.policy, base.policy, names),
     upgrade: null,
   };
-  refuse(upgrade.file, names.problems);
+  for (const name of Object.keys(file.messages)) {
+    const sent = plans.some((component) => component?.sends.some(([type]) => types[type]?.name === name));
+    const known = [...new Set(base.types.map((t) => t.name))].filter((other) => other !== name);
+    if (!sent) names.say(`messages.${name}`, `no component sends it; ${suggestion(name, known)}`);
+  }
+  refuse(upgrade, names.problems);
   return { plan, brought, added, removed, changed };
 }

@@ -1,7 +1,8 @@
 // The files that a user writes: system.json, upgrade.json, testbed.json, and a board's own.
 
+import { LOG_ENTRIES_MAX } from '../../firmware/core/limits.ts';
 import type { Shape, TypeOf } from './shape.ts';
-import { anything, choice, flag, list, named, nullable, number, object, optional, text } from './shape.ts';
+import { anything, choice, distinct, flag, list, named, nullable, number, object, optional, text } from './shape.ts';
 
 /** A day, ms; no interval of ours is longer. */
 const DAY_MS = 86_400_000;
@@ -15,6 +16,10 @@ const fields = named(
 const perSecond = number('the rate that a channel of it may carry, messages per second; 0: any', 0, 100_000);
 
 const message = object('a message type', { fields, perSecond: optional(perSecond, 0) });
+const newMessage = object('a message type as it becomes', {
+  fields,
+  perSecond: optional(nullable(perSecond), null),
+});
 
 const device = object('a device: an input (`in`) or an output (`out`)', {
   board: text('the board that it is wired to'),
@@ -35,24 +40,41 @@ const device = object('a device: an input (`in`) or an output (`out`)', {
   perSecond: optional(perSecond, 0),
 });
 
-const sends = named('receivers by message type', list('components', text('a component')));
+const sends = named('receivers by message type', distinct('components', text('a component')));
 
 const component = object('a component', {
   module: text('path of its module, from this file'),
   board: text('the board that it runs on'),
   sends: optional(sends, {}),
-  reads: optional(list('input devices', text('a device')), []),
-  drives: optional(list('output devices', text('a device')), []),
+  reads: optional(distinct('input devices', text('a device')), []),
+  drives: optional(distinct('output devices', text('a device')), []),
 });
 
+const commitAfterS = number('s without a failure before the automatic commit', 0, 1e9);
+const validated = number('validated boundary messages before the automatic commit', 0, 1e12, true);
+const heartbeatMs = number('ms between two heartbeats of a board', 1, DAY_MS);
+const absentMs = number('ms of silence after which a low process is declared dead', 1, DAY_MS);
+/** Beyond the log's length the upgrade is rolled back anyway. */
+const lead = number('how far new and old version may drift apart in a channel, messages', 1, LOG_ENTRIES_MAX, true);
+
 const policy = object('when an upgrade counts as good, and when a process as gone', {
-  commitAfterS: optional(number('s without a failure before the automatic commit', 0, 1e9), 0),
-  validated: optional(number('validated boundary messages before the automatic commit', 0, 1e12, true), 0),
-  heartbeatMs: optional(number('ms between two heartbeats of a board', 1, DAY_MS), 100),
-  absentMs: optional(number('ms of silence after which a low process is declared dead', 1, DAY_MS), 1000),
-  lead: optional(number('how far new and old version may drift apart in a channel, messages', 1, 1_000_000, true), 50),
+  commitAfterS: optional(commitAfterS, 0),
+  validated: optional(validated, 0),
+  heartbeatMs: optional(heartbeatMs, 100),
+  absentMs: optional(absentMs, 1000),
+  lead: optional(lead, 50),
 });
 const POLICY = { commitAfterS: 0, validated: 0, heartbeatMs: 100, absentMs: 1000, lead: 50 };
+
+/** null: as the running version has it. The commit is each upgrade's own. */
+const newPolicy = object('when the upgrade counts as good, and when a process as gone', {
+  commitAfterS: optional(commitAfterS, 0),
+  validated: optional(validated, 0),
+  heartbeatMs: optional(nullable(heartbeatMs), null),
+  absentMs: optional(nullable(absentMs), null),
+  lead: optional(nullable(lead), null),
+});
+const NEW_POLICY = { commitAfterS: 0, validated: 0, heartbeatMs: null, absentMs: null, lead: null };
 
 export const systemShape = object('a system', {
   understudy: version,
@@ -61,7 +83,7 @@ export const systemShape = object('a system', {
   messages: optional(named('message types', message), {}),
   devices: optional(named('devices', device), {}),
   components: named('components', component),
-  spares: optional(list('boards that run nothing yet, for upgrades to use', text('a board')), []),
+  spares: optional(distinct('boards that run nothing yet, for upgrades to use', text('a board')), []),
   policy: optional(policy, POLICY),
   durability: optional(choice('what is durable before it takes effect', ['off', 'guard', 'always'] as const), 'guard'),
 });
@@ -70,8 +92,8 @@ const upgraded = object('the new version of a component', {
   module: text('path of its module, from this file'),
   board: optional(nullable(text('the board that it runs on; left out: where the old version runs')), null),
   sends: optional(nullable(sends), null),
-  reads: optional(nullable(list('input devices', text('a device'))), null),
-  drives: optional(nullable(list('output devices', text('a device'))), null),
+  reads: optional(nullable(distinct('input devices', text('a device'))), null),
+  drives: optional(nullable(distinct('output devices', text('a device'))), null),
 });
 
 export const upgradeShape = object('an upgrade', {
@@ -80,8 +102,8 @@ export const upgradeShape = object('an upgrade', {
   sequence: number('version number, above that of the system it upgrades', 2, 1e9, true),
   system: text('name of the system'),
   components: named('new versions by component; null: the component goes', nullable(upgraded)),
-  messages: optional(named('message types that change or are new', message), {}),
-  policy: optional(policy, POLICY),
+  messages: optional(named('message types that change or are new', newMessage), {}),
+  policy: optional(newPolicy, NEW_POLICY),
   sharedFate: optional(
     flag('a low process may share a board with survivors although its hang would cost a reset'),
     false,
@@ -122,7 +144,8 @@ export const boardShape = object('a type of board', {
     sectors: number('erase units', 8, 2 ** 20, true),
     programBytes: number('smallest unit that can be programmed, bytes', 1, 4096, true),
   }),
-  notes: optional(list('what is to know of it, and what is not known', text('a note')), []),
+  unknown: optional(distinct('figures above that are assumed, as flash.sectors', text('a figure')), []),
+  notes: optional(list('what is to know of it', text('a note')), []),
 });
 
 export type SystemFile = TypeOf<typeof systemShape>;
@@ -140,5 +163,8 @@ export const FORMATS: Record<string, Shape<unknown>> = {
 
 export function schemaOf(format: string): Record<string, unknown> {
   const shape = FORMATS[format] as Shape<unknown>;
-  return { $schema: 'https://json-schema.org/draft/2020-12/schema', title: `understudy ${format}`, ...shape.schema() };
+  const schema = shape.schema();
+  const properties = { $schema: { type: 'string' }, ...(schema.properties as Record<string, unknown>) };
+  const $schema = 'https://json-schema.org/draft/2020-12/schema';
+  return { $schema, title: `understudy ${format}`, ...schema, properties };
 }

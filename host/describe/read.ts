@@ -1,11 +1,13 @@
 // Reads a description: an error names file, place, reason, and what would be right.
 
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { root } from '../build/root.ts';
 import { EXIT, Failure } from '../failure.ts';
 import type { BoardType, SystemFile, TestbedFile, UpgradeFile } from './formats.ts';
 import { boardShape, systemShape, testbedShape, upgradeShape } from './formats.ts';
+import type { Parsed, Place } from './json.ts';
+import { JsonError, parseJson, placeOf } from './json.ts';
 import type { Problem, Shape } from './shape.ts';
 import { suggestion } from './shape.ts';
 
@@ -16,6 +18,8 @@ export interface Described<T> {
   /** absolute path */
   file: string;
   value: T;
+  /** where in the file its values stand; a description that was not read has none */
+  places?: Map<string, Place>;
 }
 
 export type System = Described<SystemFile>;
@@ -23,40 +27,52 @@ export type Upgrade = Described<UpgradeFile>;
 export type Testbed = Described<TestbedFile>;
 
 /** Throws all problems of a file as one Failure E_DESCRIPTION (exit 7). */
-export function refuse(file: string, problems: Problem[], next = ''): void {
+export function refuse(from: Pick<Described<unknown>, 'file' | 'places'>, problems: Problem[], next = ''): void {
   if (problems.length === 0) return;
-  const lines = problems.slice(0, PROBLEMS_MAX).map((p) => `${file}: ${p.path || 'the file'}: ${p.reason}`);
+  const { file, places } = from;
+  const lines = problems.slice(0, PROBLEMS_MAX).map(({ path, reason }) => {
+    const place = places ? placeOf(places, path) : null;
+    return `${file}${place ? `:${place.line}:${place.column}` : ''}: ${path || 'the file'}: ${reason}`;
+  });
   if (problems.length > PROBLEMS_MAX) lines.push(`… and ${problems.length - PROBLEMS_MAX} more`);
   throw new Failure('E_DESCRIPTION', EXIT.refused, lines.join('\n'), next || `mend ${file}`);
 }
 
-function lineOf(source: string, offset: number): string {
-  const before = source.slice(0, offset).split('\n');
-  return `line ${before.length}, column ${(before[before.length - 1] ?? '').length + 1}`;
+function source(file: string, what: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') {
+      throw new Failure('E_NO_FILE', EXIT.usage, `there is no ${what} at ${file}`, 'check the path');
+    }
+    if (code === 'EISDIR') {
+      throw new Failure('E_NO_FILE', EXIT.usage, `${file} is a folder, no ${what}`, 'name the file in it');
+    }
+    const exit = code === 'EACCES' || code === 'EPERM' ? EXIT.permission : EXIT.usage;
+    throw new Failure('E_READ', exit, `cannot read ${file}: ${message}`, 'check who may read it');
+  }
 }
 
-function parseJson(file: string, what: string): unknown {
-  if (!existsSync(file)) {
-    throw new Failure('E_NO_FILE', EXIT.usage, `there is no ${what} at ${file}`, 'check the path');
-  }
-  const source = readFileSync(file, 'utf8');
+function parse(file: string, what: string): Parsed {
+  const text = source(file, what);
   try {
-    return JSON.parse(source);
+    return parseJson(text);
   } catch (error) {
-    const message = (error as Error).message;
-    const at = /position (\d+)/.exec(message);
-    const place = at ? lineOf(source, Number(at[1])) : lineOf(source, source.length);
-    const reason = message.replace(/ in JSON.*$/, '');
-    throw new Failure('E_JSON', EXIT.usage, `${file}: ${place}: ${reason}`, 'mend the JSON');
+    if (!(error instanceof JsonError)) throw error;
+    const { line, column } = error.place;
+    const cause = `${file}:${line}:${column}: line ${line}, column ${column}: ${error.message}`;
+    throw new Failure('E_JSON', EXIT.usage, cause, 'mend the JSON');
   }
 }
 
 function read<T>(path: string, what: string, shape: Shape<T>): Described<T> {
   const file = resolve(path);
   const problems: Problem[] = [];
-  const value = shape.check(parseJson(file, what), '', problems);
-  refuse(file, problems);
-  return { file, value };
+  const { value: given, places } = parse(file, what);
+  const value = shape.check(given, '', problems);
+  refuse({ file, places }, problems);
+  return { file, value, places };
 }
 
 export function readSystem(file: string): System {
@@ -78,28 +94,37 @@ export function readTestbed(file: string): Testbed {
       });
     }
   }
-  refuse(testbed.file, problems);
+  refuse(testbed, problems);
   return testbed;
 }
 
-const BOARDS = [
-  'virtual',
-  'nrf52840-dk',
-  'stm32f4-discovery',
-  'nucleo-f411re',
-  'rp2040',
-  'esp32',
-  'pico',
-  'espruino-wifi',
-];
+/** The types of board that come with the package. */
+export function boardTypes(): string[] {
+  return readdirSync(join(root(), 'boards'))
+    .filter((file) => file.endsWith('.json'))
+    .map((file) => file.slice(0, -'.json'.length))
+    .sort();
+}
+
+function readBoard(file: string): BoardType {
+  const board = read(file, 'board description', boardShape);
+  const figures = ['memoryBytes', 'watchdog', 'uarts', 'flash.sectorBytes', 'flash.sectors', 'flash.programBytes'];
+  const problems: Problem[] = [];
+  board.value.unknown.forEach((figure, i) => {
+    if (!figures.includes(figure))
+      problems.push({ path: `unknown[${i}]`, reason: `${figure} is no figure; ${suggestion(figure, figures)}` });
+  });
+  refuse(board, problems);
+  return board.value;
+}
 
 /** A type of board by its name in boards/, or by the path of a user's own file. Throws Failure. */
 export function boardType(name: string, folder = '.'): BoardType {
-  if (name.endsWith('.json')) return read(resolve(folder, name), 'board description', boardShape).value;
+  if (name.endsWith('.json')) return readBoard(resolve(folder, name));
   const file = join(root(), 'boards', `${name}.json`);
   if (!existsSync(file)) {
-    const next = `${suggestion(name, BOARDS)}; or name a file of your own, ending in .json`;
+    const next = `${suggestion(name, boardTypes())}; or name a file of your own, ending in .json`;
     throw new Failure('E_BOARD_TYPE', EXIT.refused, `no type of board is named ${name}`, next);
   }
-  return read(file, 'board description', boardShape).value;
+  return readBoard(file);
 }

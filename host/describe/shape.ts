@@ -62,16 +62,16 @@ export function suggestion(word: string, known: string[]): string {
   return near ? `did you mean ${near}?` : `known: ${known.join(', ') || 'none'}`;
 }
 
-export function text(about: string, pattern?: RegExp): Shape<string> {
+export function text(about: string, pattern = /\S/): Shape<string> {
   return {
     check(value, path, problems) {
-      if (typeof value !== 'string' || (pattern && !pattern.test(value))) {
+      if (typeof value !== 'string' || !pattern.test(value)) {
         wrong(problems, path, about, value);
         return '';
       }
       return value;
     },
-    schema: () => ({ type: 'string', description: about, ...(pattern ? { pattern: pattern.source } : {}) }),
+    schema: () => ({ type: 'string', description: about, pattern: pattern.source }),
   };
 }
 
@@ -121,7 +121,27 @@ export function list<T>(about: string, item: Shape<T>): Shape<T[]> {
   };
 }
 
-const NAME = /^[A-Za-z][A-Za-z0-9_-]*$/;
+/** A list of texts, none of them twice. */
+export function distinct(about: string, item: Shape<string>): Shape<string[]> {
+  const any = list(about, item);
+  return {
+    check(value, path, problems) {
+      const out = any.check(value, path, problems);
+      if (!Array.isArray(value)) return out;
+      value.forEach((v, i) => {
+        if (typeof v === 'string' && value.indexOf(v) < i)
+          problems.push({ path: `${path}[${i}]`, reason: `${v} stands in this list twice` });
+      });
+      return out;
+    },
+    schema: () => ({ ...any.schema(), uniqueItems: true }),
+  };
+}
+
+/** Names become keys of objects on boards: what every object of JavaScript has already is none. */
+const NAME =
+  /^(?!(?:constructor|hasOwnProperty|isPrototypeOf|propertyIsEnumerable|toLocaleString|toString|valueOf)$)[A-Za-z][A-Za-z0-9_-]{0,47}$/;
+const NAME_WANTED = 'letters, digits, - and _, a letter first, at most 48, and no word that every object has';
 
 /** An object whose keys are names that the user chooses. */
 export function named<T>(about: string, item: Shape<T>): Shape<Record<string, T>> {
@@ -134,8 +154,7 @@ export function named<T>(about: string, item: Shape<T>): Shape<Record<string, T>
       }
       for (const [key, v] of Object.entries(value)) {
         const at = path ? `${path}.${key}` : key;
-        if (!NAME.test(key))
-          problems.push({ path: at, reason: 'is no name: letters, digits, - and _, a letter first' });
+        if (!NAME.test(key)) problems.push({ path: at, reason: `is no name; wanted ${NAME_WANTED}` });
         else out[key] = item.check(v, at, problems);
       }
       return out;
@@ -189,7 +208,11 @@ export function object<F extends Fields>(about: string, fields: F): Shape<Value<
       }
       const given = value as Record<string, unknown>;
       for (const key of Object.keys(given)) {
-        if (key in fields || key === '$schema') continue;
+        if (Object.hasOwn(fields, key)) continue;
+        if (key === '$schema' && path === '') {
+          if (typeof given[key] !== 'string') wrong(problems, key, 'the path of a JSON Schema', given[key]);
+          continue;
+        }
         problems.push({
           path: path ? `${path}.${key}` : key,
           reason: `unknown field; ${suggestion(key, Object.keys(fields))}`,
@@ -213,7 +236,6 @@ export function object<F extends Fields>(about: string, fields: F): Shape<Value<
       ),
       required: Object.entries(fields).flatMap(([key, field]) => (isOptional(field) ? [] : [key])),
       additionalProperties: false,
-      patternProperties: { '^\\$schema$': { type: 'string' } },
     }),
   };
 }

@@ -12,6 +12,10 @@ import { boardBytes, processBytes } from './memory.ts';
 import type { Version } from './version.ts';
 import { imageOf } from './version.ts';
 
+/** Whether boards keep a journal on flash, as `durability` other than off wants. */
+const JOURNALS: boolean = false;
+const ALONE = 'place the new version on a board of its own';
+
 export interface BoardFlight {
   board: string;
   type: string;
@@ -109,14 +113,20 @@ export function preflight(base: Version, upgrade: Version, testbed: Testbed): Pr
     const survivors = [...flight.active, ...flight.shadow];
     if (!type.interrupts && flight.low.length > 0 && survivors.length > 0) {
       const cause = `board ${board} cannot interrupt a call: a hang of ${flight.low.join(', ')} would reset it, and with it ${survivors.join(', ')}`;
-      if (!plan.sharedFate)
-        refuse('E_FATE', cause, 'place the new version on a board of its own, or set "sharedFate": true');
+      if (!plan.sharedFate) refuse('E_FATE', cause, JOURNALS ? `${ALONE}, or set "sharedFate": true` : ALONE);
       else if (plan.durability === 'off')
         refuse('E_FATE', `${cause}; sharedFate needs durability`, 'set "durability": "guard"');
+      else if (!JOURNALS)
+        refuse('E_FATE', `${cause}; sharedFate needs durability, and this release keeps no journal on flash`, ALONE);
       else warnings.push(cause);
     }
+    if (entry.kind !== 'virtual' && type.unknown.length > 0) {
+      warnings.push(
+        `board ${board}: ${type.unknown.join(', ')} of a ${type.name} are assumed; check them on the board`,
+      );
+    }
   }
-  if (plan.durability !== 'off') {
+  if (plan.durability !== 'off' && !JOURNALS) {
     warnings.push(
       `durability "${plan.durability}" is asked for, but this release keeps no journal on flash: a board of a survivor that loses power during guarded operation ends the guard`,
     );
