@@ -365,6 +365,56 @@ const MISTAKES: Mistake[] = [
     },
     caught: /^verdict: epoch 1: begins operation/,
   },
+  {
+    name: 'a seat takes the first message of a new version for a new start',
+    changes: [['core.ts', "return message.kind === 'handover' || message.kind === 'report';", 'return true;']],
+    lows: 2,
+    shape: { operation: null },
+    run: (s) => {
+      const [S1, L1, S2, L2, A2, B2] = [0, 1, 2, 3, 4, 6];
+      s.stage([0, 1]);
+      s.does(A2, { to: 0 });
+      s.word(B2, 'start');
+      s.hears(S1, B2, 'freeze');
+      s.takes(S1, A2, { to: 1 });
+      s.spread('freeze');
+      s.hears(L1, S1, 'handover');
+      s.hears(L2, S2, 'handover');
+      s.hears(S1, L1, 'migrated');
+      s.hears(S2, L2, 'migrated');
+      for (const from of [S1, S2, A2, B2]) s.hears(L1, from, 'report');
+      s.finish();
+      s.event(L1, fails);
+    },
+    caught: /^(progress: froze|fifo: )/,
+  },
+  {
+    name: 'a message to a component that the upgrade removes',
+    changes: [
+      [
+        'emit.ts',
+        '      if (low >= 0) sendOne(self, low, q, 0, type, data, effects);\n    } else {',
+        '      sendOne(self, low, q, 0, type, data, effects);\n    } else {',
+      ],
+    ],
+    lows: 2,
+    shape: {
+      operation: {
+        id: 'u1',
+        cluster: [0, 1],
+        lows: [1],
+        added: [],
+        policy: { commitAfterMs: 0, validated: 0, lead: 9 },
+      },
+    },
+    run: (s) => {
+      s.does(L, { to: 1 });
+      s.does(L, { to: 2 });
+      s.does(S, { to: 2 });
+      s.word(4, 'commit');
+    },
+    caught: /^(border|truth): /,
+  },
 ];
 
 function judge(mistake: Mistake, seed: number, core?: Core): string[] {

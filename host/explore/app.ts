@@ -79,7 +79,8 @@ export function createApp(shape: Shape, pid: number, hooks: Hooks): Application 
       if (!old) return { state: { h: pid }, pending, fresh: true };
       return {
         state: { h: mix((old as AppState).h, pid) },
-        pending: pending.map((event) => ({ ...event, type: 1 })),
+        // in the new format; of which message of the old one it comes is the old version's business
+        pending: pending.map(({ kind, t, seed, from, data }) => ({ kind, t, seed, from, data, type: 1, T: [], V: [] })),
       };
     },
     save: (value) => JSON.stringify(value),

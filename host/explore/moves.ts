@@ -35,17 +35,18 @@ function isSurvivor(self: Process): boolean {
   return self.role === 'active' || self.role === 'shadow';
 }
 
+function spend(world: World, what: keyof Budget): void {
+  world.state.left[what]--;
+}
+
 /** Asks what the process's next handler does. */
 function seed(world: World, pid: Pid, choose: Choose): number {
   const self = mustHave(world, pid);
   if (self.role === 'seat') return 0;
   const count = menuOf(world.shape, pid).length;
-  const place = count > 1 ? choose(count, 'act') : 0;
+  const place = count > 1 && world.state.left.acts > 0 ? choose(count, 'act') : 0;
+  if (place > 0) spend(world, 'acts');
   return seedFor(world.shape, pid, self.state.app as AppState, place);
-}
-
-function spend(world: World, what: keyof Budget): void {
-  world.state.left[what]--;
 }
 
 function arrivals(world: World, choose: Choose, moves: Move[]): void {
@@ -55,12 +56,13 @@ function arrivals(world: World, choose: Choose, moves: Move[]): void {
     if (!head) continue;
     const to = ends(key)[1];
     const run = () => {
+      const before = world.hooks.failMigrate;
       if (head.kind === 'handover' && state.left.migrates > 0 && choose(2, 'migrate fails') === 1) {
         spend(world, 'migrates');
         world.hooks.failMigrate = true;
       }
       deliver(world, key, head.kind === 'app' ? seed(world, to, choose) : 0);
-      world.hooks.failMigrate = false;
+      world.hooks.failMigrate = before;
     };
     moves.push({ label: `${key} ${head.kind}`, weight: 8, run });
   }
@@ -249,8 +251,45 @@ function restage(world: World, choose: Choose): void {
   stage(world, cluster, `u${state.operations}`, change);
 }
 
-/** Does one thing that may happen. False: nothing can. */
-export function move(world: World, choose: Choose): boolean {
+/**
+ * A control message that its receiver only notes down, whenever it comes: the marker of a survivor in a process that
+ * has frozen for the same kind of cut and waits for others too, a report where others are missing, a notification that
+ * says nothing new. It commutes with everything else that can happen, so that exploring it alone first misses
+ * nothing: what it would complete, it does not complete; and the channel holds nothing before it.
+ */
+function isNote(world: World, key: string): boolean {
+  const head = headOf(world, key);
+  if (!head || world.shape.rules === 'paper') return false;
+  const [from, to] = ends(key);
+  const self = mustHave(world, to);
+  if (self.role === 'stopped') return true;
+  const live = self.live.filter((pid) => pid >= 0);
+  if (head.kind === 'freeze') {
+    if (!self.cut || self.cut.cut !== head.cut || self.cut.op !== head.op || !live.includes(from)) return false;
+    const cut = self.cut;
+    const all = self.guarded && self.op ? live.concat(self.op.lows) : live;
+    return all.some((pid) => pid !== self.pid && pid !== from && !cut.ends.some(([ended]) => ended === pid));
+  }
+  if (head.kind === 'report') {
+    const cut = self.cut;
+    if (!cut) return false;
+    return live.some((pid) => pid !== from && !cut.reports.some(([other]) => other === pid));
+  }
+  if (head.kind !== 'passed' || self.role === 'seat') return false;
+  return (head.V ?? []).every((value, i) => value <= (self.V[i] ?? 0));
+}
+
+/** Does one thing that may happen. False: nothing can. `reduced`: of orders that come to the same, only one. */
+export function move(world: World, choose: Choose, reduced = false): boolean {
+  if (reduced) {
+    const key = Object.keys(world.state.wires)
+      .sort()
+      .find((wire) => isNote(world, wire));
+    if (key !== undefined) {
+      deliver(world, key, 0);
+      return true;
+    }
+  }
   const moves: Move[] = [];
   arrivals(world, choose, moves);
   absences(world, moves);

@@ -57,6 +57,8 @@ export interface Budget {
   ticks: number;
   /** a `migrate` that throws */
   migrates: number;
+  /** handlers that do something; after that they do what stands first on their menu */
+  acts: number;
 }
 
 export const NOTHING_LEFT: Budget = {
@@ -72,6 +74,7 @@ export const NOTHING_LEFT: Budget = {
   stages: 0,
   ticks: 0,
   migrates: 0,
+  acts: 1_000_000_000,
 };
 
 /** Components 0 … lows-1 are the cluster, the others are active; every component has a device to read, of its number. */

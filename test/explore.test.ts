@@ -1,0 +1,279 @@
+// The corrected rules under everything that may happen: runs that a seed decides, small systems as far as they go,
+// and the runs that once went wrong.
+
+import { describe, expect, test } from 'vitest';
+import type { TraceEffect } from '../host/check/types.ts';
+import { Scenario } from '../host/explore/scenario.ts';
+import { explore } from '../host/explore/search.ts';
+import { shapeOf } from '../host/explore/shape.ts';
+import { SMALL, smallWorld } from '../host/explore/shapes.ts';
+import { seededChoose, simulate } from '../host/explore/simulate.ts';
+import { processAt } from '../host/explore/world.ts';
+
+const S = 0;
+const L = 1;
+const A = 2;
+const B = 4;
+const to = (pid: number) => ({ to: pid >> 1 });
+const out = (pid: number) => ({ device: pid >> 1 });
+
+const RUNS = Number(process.env.RUNS ?? 1200);
+const STATES = Number(process.env.STATES ?? 2000);
+
+test(`${RUNS} seeded runs`, { timeout: 600_000 }, () => {
+  const total: Record<string, number> = {};
+  for (let seed = 1; seed <= RUNS; seed++) {
+    const run = simulate(seed, { steps: 120 });
+    expect(run.violations, `seed ${seed}`).toEqual([]);
+    for (const [what, times] of Object.entries(run.counts)) total[what] = (total[what] ?? 0) + times;
+  }
+  // they have seen what they are there to see
+  const seen = ['cuts: start', 'cuts: commit', 'cuts: recovery', 'cuts: cancel', 'rollbacks', 'suspect outputs'];
+  for (const what of seen) expect(total[what], what).toBeGreaterThan(RUNS / 100);
+});
+
+describe('small systems', () => {
+  for (const small of SMALL) {
+    test(small.name, { timeout: 120_000 }, () => {
+      const found = explore(smallWorld(small), { states: STATES, depth: 300 });
+      expect(found.violations, JSON.stringify(found.trace.slice(-3))).toEqual([]);
+      expect(found.complete || found.states >= STATES).toBe(true);
+    });
+  }
+});
+
+/** Runs the scenario and brings it to an end in several orders; gives what `look` sees each time. */
+function always<T>(
+  shape: Parameters<typeof shapeOf>[2],
+  run: (s: Scenario) => void,
+  look: (s: Scenario) => T,
+  lows = 1,
+): T[] {
+  const out: T[] = [];
+  for (let seed = 0; seed < 15; seed++) {
+    const s = new Scenario(shapeOf(lows, 2, shape));
+    run(s);
+    s.finish(seed === 0 ? undefined : seededChoose(seed));
+    expect(s.judge(), `order ${seed}`).toEqual([]);
+    out.push(look(s));
+  }
+  return out;
+}
+
+function decisions(s: Scenario): string[] {
+  const out: string[] = [];
+  for (const line of s.world.lines) {
+    for (const e of (line.effects ?? []) as TraceEffect[]) if (e.kind === 'decide') out.push(`${e.epoch} ${e.cut}`);
+  }
+  return [...new Set(out)];
+}
+
+function role(s: Scenario, pid: number): string {
+  return processAt(s.world, pid)?.role ?? '';
+}
+
+describe('cuts', () => {
+  test('a migrate that throws cancels the start, with everything as it was but the epoch', () => {
+    const before: unknown[] = [];
+    const states = (s: Scenario) =>
+      [S, A, B].map((pid) => {
+        const { state, live, role: is, V, journal, held } = processAt(s.world, pid) ?? ({} as never);
+        return { state, live, is, V, journal, held };
+      });
+    const run = (s: Scenario) => {
+      s.does(A, to(S));
+      s.does(S, to(A));
+      s.finish();
+      s.stage([0]);
+      before.push(structuredClone(states(s)));
+      s.word(A, 'start');
+      s.world.hooks.failMigrate = true;
+    };
+    const after = always({ operation: null }, run, (s) => [decisions(s), states(s), role(s, L)]);
+    after.forEach(([cuts, now, seat], i) => {
+      expect(cuts).toEqual(['1 cancel']);
+      expect(now).toEqual(before[i]);
+      expect(seat).toBe('seat');
+    });
+  });
+
+  test('after a cancelled start the same upgrade can be started', () => {
+    const run = (s: Scenario) => {
+      s.stage([0]);
+      s.word(A, 'start');
+      s.world.hooks.failMigrate = true;
+      s.finish();
+      s.world.hooks.failMigrate = false;
+      s.word(B, 'start');
+      s.finish();
+      s.does(L, to(A));
+      s.does(S, to(A));
+    };
+    for (const cuts of always({ operation: null }, run, decisions)) expect(cuts).toEqual(['1 cancel', '2 start']);
+  });
+
+  test('a pending message of the old format reaches the new version', () => {
+    const run = (s: Scenario) => {
+      s.stage([0, 1]);
+      s.does(2, { to: 0 });
+      s.word(0, 'start');
+    };
+    const seen = always(
+      { operation: null },
+      run,
+      (s) => {
+        const low = s.world.lines.filter((l) => l.process === 'low1/1');
+        const handed = low.find((l) => l.event?.kind === 'handover')?.event?.pending ?? [];
+        const delivered = low.flatMap((l) => l.effects ?? []).filter((e) => e.kind === 'deliver').length;
+        return [handed.length, delivered];
+      },
+      2,
+    );
+    for (const one of seen) expect(one).toEqual([1, 1]);
+  });
+
+  test('a commit that races with a failure ends the same way everywhere', () => {
+    const kinds = new Set<string>();
+    for (let hears = 0; hears < 3; hears++) {
+      const run = (s: Scenario) => {
+        s.does(S, to(A));
+        s.does(L, to(A));
+        s.word(A, 'commit');
+        if (hears > 0) s.hears(L, A, 'freeze');
+        if (hears > 1) s.spread('freeze');
+        s.event(L, { kind: 'fail', why: 'threw' });
+      };
+      for (const cuts of always({}, run, decisions)) {
+        expect(cuts).toHaveLength(1);
+        kinds.add(cuts[0] as string);
+      }
+    }
+    expect([...kinds].sort()).toEqual(['1 commit', '1 recovery']);
+  });
+
+  test('the policy commits by itself', () => {
+    const operation = {
+      id: 'u1',
+      cluster: [0],
+      lows: [1],
+      added: [],
+      policy: { commitAfterMs: 50, validated: 2, lead: 9 },
+    };
+    const run = (s: Scenario) => {
+      for (let i = 0; i < 2; i++) {
+        s.does(L, to(A));
+        s.does(S, to(A));
+      }
+      s.world.state.t = 60;
+      s.event(B, { kind: 'tick' });
+      expect(decisions(s)).toEqual([]);
+      s.takes(A, L);
+      s.takes(A, L, out(A));
+      s.hears(B, A, 'passed');
+    };
+    for (const seen of always({ operation }, run, (s) => [...decisions(s), role(s, L), role(s, S)])) {
+      expect(seen).toEqual(['1 commit', 'active', 'stopped']);
+    }
+  });
+
+  test('two starts that meet are both cancelled', () => {
+    const run = (s: Scenario) => {
+      s.stage([0], 'u1', [S, L, A]);
+      s.stage([1], 'u2', [B, 3]);
+      s.word(S, 'start', 'u1');
+      s.word(B, 'start', 'u2');
+    };
+    for (const cuts of always({ operation: null }, run, decisions)) expect(cuts).toEqual(['1 cancel']);
+  });
+
+  test('divergence in the types of messages, and in the lead of either version, is a failure', () => {
+    const operation = {
+      id: 'u1',
+      cluster: [0],
+      lows: [1],
+      added: [],
+      policy: { commitAfterMs: 0, validated: 0, lead: 1 },
+    };
+    const runs: ((s: Scenario) => void)[] = [
+      (s) => {
+        s.does(S, { to: 1, type: 1 });
+        s.does(L, { to: 1 });
+        s.beats(L, S);
+      },
+      (s) => {
+        s.does(L, { to: 1 });
+        s.beats(L, S);
+        s.does(S, { to: 1, type: 1 });
+      },
+      (s) => {
+        s.does(L, { to: 1 });
+        s.does(L, { to: 1 });
+        s.beats(L, S);
+      },
+      (s) => {
+        s.does(S, { to: 1 });
+        s.does(S, { to: 1 });
+      },
+    ];
+    for (const run of runs)
+      for (const cuts of always({ operation }, run, decisions)) expect(cuts).toEqual(['1 recovery']);
+  });
+});
+
+describe('found by exploration', () => {
+  test('a seat keeps its handover when a new version beside it begins first (PROTOCOL 5.3.1)', () => {
+    const run = (s: Scenario) => {
+      const [S1, L1, S2, L2, A2, B2] = [0, 1, 2, 3, 4, 6];
+      s.stage([0, 1]);
+      s.does(A2, { to: 0 });
+      s.word(B2, 'start');
+      s.hears(S1, B2, 'freeze');
+      s.takes(S1, A2, { to: 1 });
+      s.spread('freeze');
+      for (const [seat, old] of [
+        [L1, S1],
+        [L2, S2],
+      ] as const) {
+        s.hears(seat, old, 'handover');
+        s.hears(old, seat, 'migrated');
+      }
+      for (const from of [S1, S2, A2, B2]) s.hears(L1, from, 'report');
+      // it delivers what was handed over, and sends to the seat
+      expect(role(s, L1)).toBe('low');
+      expect(s.world.state.wires[`${L1}>${L2}`]).toHaveLength(1);
+    };
+    const roles = always({ operation: null }, run, (s) => role(s, 3), 2);
+    for (const is of roles) expect(is).toBe('low');
+  });
+
+  test('a low process that sends to a component which the upgrade removes', () => {
+    const operation = {
+      id: 'u1',
+      cluster: [0, 1],
+      lows: [1],
+      added: [],
+      policy: { commitAfterMs: 0, validated: 0, lead: 9 },
+    };
+    const run = (s: Scenario) => {
+      s.does(L, { to: 1 });
+      s.does(L, { to: 2 });
+      s.does(S, { to: 2 });
+      s.word(4, 'commit');
+    };
+    for (const cuts of always({ operation }, run, decisions, 2)) expect(cuts).toEqual(['1 commit']);
+  });
+
+  test('inputs that reach a seat whose migrate has failed are not taken twice', () => {
+    const run = (s: Scenario) => {
+      s.stage([0]);
+      s.does(S);
+      s.word(A, 'start');
+      s.world.hooks.failMigrate = true;
+      s.spread('freeze');
+      s.hears(L, S, 'handover');
+      s.does(S);
+      s.world.hooks.failMigrate = false;
+    };
+    for (const cuts of always({ operation: null }, run, decisions)) expect(cuts).toEqual(['1 cancel']);
+  });
+});
