@@ -24,7 +24,7 @@ const PATIENT_MS = 20_000;
 let folder = '';
 let mission = '';
 let state = '';
-let command = { file: '', remove: () => undefined as void };
+let command = { file: '', remove: (): void => undefined };
 
 function begin(args: string[], cwd = mission, env: Record<string, string> = {}): Running {
   return launch(process.execPath, [command.file, ...args], cwd, env);
@@ -458,10 +458,10 @@ describe('a testbed', () => {
     expect(piped.code, piped.err).toBe(0);
     expect(piped.out.trim().split('\n')).toHaveLength(2);
     expect(piped.err).not.toContain('E_BUG');
-    const escape = '\u001b[';
-    expect(plain.out).not.toContain(escape);
-    expect(coloured.out).toContain(escape);
-    expect(without.out).not.toContain(escape);
+    const sequence = '\u001b[';
+    expect(plain.out).not.toContain(sequence);
+    expect(coloured.out).toContain(sequence);
+    expect(without.out).not.toContain(sequence);
   });
 
   test('goes down and leaves nothing running', async () => {

@@ -3,7 +3,6 @@
 import type { Command } from 'commander';
 import { readSystem, readUpgrade } from '../describe/read.ts';
 import { Failure } from '../failure.ts';
-import { buildSystem, buildUpgrade } from '../operate/build.ts';
 import { saveVersion } from '../operate/library.ts';
 import type { Version } from '../operate/version.ts';
 import { imageOf } from '../operate/version.ts';
@@ -29,6 +28,11 @@ export function versionText(version: Version): string {
   ].join('\n');
 }
 
+/** Loads the compilers, which only building needs. */
+export function builder(): Promise<typeof import('../operate/build.ts')> {
+  return import('../operate/build.ts');
+}
+
 /** The version that the boards run; null where no testbed is up, or nothing is flashed. */
 async function runningOrNone(context: Context): Promise<Version | null> {
   try {
@@ -42,6 +46,7 @@ async function runningOrNone(context: Context): Promise<Version | null> {
 /** The upgrade is built against the running version where a testbed is up, else against the system as described. */
 export async function buildBoth(context: Context, upgradeFile: string): Promise<{ base: Version; upgrade: Version }> {
   const described = readUpgrade(upgradeFile);
+  const { buildSystem, buildUpgrade } = await builder();
   const base = (await runningOrNone(context)) ?? (await buildSystem(readSystem(needSystem(context))));
   return { base, upgrade: await buildUpgrade(base, described) };
 }
@@ -54,7 +59,7 @@ export function register(program: Command): void {
       const context = contextOf(options);
       const version = upgradeFile
         ? (await buildBoth(context, upgradeFile)).upgrade
-        : await buildSystem(readSystem(needSystem(context)));
+        : await (await builder()).buildSystem(readSystem(needSystem(context)));
       saveVersion(context.stateDir, version);
       const components = version.plan.components.flatMap((c) => (c ? [{ name: c.name, module: c.module }] : []));
       context.out.data({ hash: version.hash, components }, () => versionText(version));

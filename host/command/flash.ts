@@ -2,9 +2,9 @@
 
 import type { Command } from 'commander';
 import { readSystem } from '../describe/read.ts';
-import { buildSystem } from '../operate/build.ts';
 import { flash } from '../operate/flash.ts';
 import { saveVersion } from '../operate/library.ts';
+import { builder } from './build.ts';
 import { common, contextOf, needSystem, withLab } from './context.ts';
 import { bytes, table } from './output.ts';
 import { createBars } from './progress.ts';
@@ -14,7 +14,8 @@ export function register(program: Command): void {
     .description('put the system on its boards and start it')
     .action(async (options) => {
       const context = contextOf(options);
-      const version = await buildSystem(readSystem(needSystem(context)));
+      const system = readSystem(needSystem(context));
+      const version = await (await builder()).buildSystem(system);
       const bars = createBars(context.out.json);
       const done = await withLab(context, async (lab) => {
         saveVersion(context.stateDir, version);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Plan } from '../../firmware/plan.ts';
 import { readSystem } from '../describe/read.ts';
 import { loadVersion } from '../operate/library.ts';
-import { headerOf } from '../testbed/setup.ts';
+import { headerOf } from '../testbed/header.ts';
 import type { TraceHeader } from '../trace/file.ts';
 import type { Context } from './context.ts';
 

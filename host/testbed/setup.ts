@@ -1,17 +1,17 @@
 // From descriptions to a testbed: what its boards are, what devices they have, what stands beside them.
 
 import { dirname, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { boardBundle } from '../build/bundle.ts';
 import type { System, Testbed } from '../describe/read.ts';
 import { boardType } from '../describe/read.ts';
 import { fieldsOf } from '../describe/compile.ts';
 import { EXIT, Failure } from '../failure.ts';
 import type { CreateWorld } from '../lab.ts';
-import type { TraceHeader } from '../trace/file.ts';
 import type { TestbedBoard, TestbedDevice } from './config.ts';
 import { Lockstep } from './lockstep.ts';
 import { loadWorld } from './world.ts';
+
+export { headerOf } from './header.ts';
 
 export function devicesOf(system: System): TestbedDevice[] {
   return Object.entries(system.value.devices).map(([name, device]) => ({
@@ -44,16 +44,6 @@ export function boardsOf(testbed: Testbed): TestbedBoard[] {
 export function worldOf(testbed: Testbed): { module: string; options: Record<string, unknown> } | null {
   const world = testbed.value.world;
   return world ? { module: resolve(dirname(testbed.file), world.module), options: world.options } : null;
-}
-
-/** First line of a trace: both sides of every component, on the board where the description places it. */
-export function headerOf(system: System): TraceHeader {
-  const { components, devices, messages, name } = system.value;
-  const processes = Object.entries(components).flatMap(([component, { board }], index) =>
-    [0, 1].map((side): [number, string, string] => [2 * index + side, `${component}/${side}`, board]),
-  );
-  const names = { devices: Object.keys(devices), types: Object.keys(messages) };
-  return { v: 1, trace: 'understudy', system: name, processes, ...names };
 }
 
 export interface LockstepSetup {
