@@ -8,7 +8,7 @@ import { explore } from '../host/explore/search.ts';
 import { shapeOf } from '../host/explore/shape.ts';
 import { SMALL, smallWorld } from '../host/explore/shapes.ts';
 import { seededChoose, simulate } from '../host/explore/simulate.ts';
-import { processAt } from '../host/explore/world.ts';
+import { input, processAt, takeable, takeInput } from '../host/explore/world.ts';
 
 const S = 0;
 const L = 1;
@@ -261,6 +261,33 @@ describe('found by exploration', () => {
       s.word(4, 'commit');
     };
     for (const cuts of always({ operation }, run, decisions, 2)) expect(cuts).toEqual(['1 commit']);
+  });
+
+  test('the shadow of a removed component has nobody to diverge from (PROTOCOL 4.5.4)', () => {
+    const operation = {
+      id: 'u1',
+      cluster: [0, 1],
+      lows: [1],
+      added: [],
+      policy: { commitAfterMs: 0, validated: 0, lead: 1 },
+    };
+    const run = (s: Scenario) => {
+      for (let i = 0; i < 3; i++) s.does(2, { to: 2 });
+      s.word(4, 'commit');
+    };
+    for (const cuts of always({ operation }, run, decisions, 2)) expect(cuts).toEqual(['1 commit']);
+  });
+
+  test('inputs that keep coming do not keep a cut from ending (PROTOCOL 8.7)', () => {
+    const s = new Scenario(shapeOf(1, 2));
+    for (let i = 0; i < 20; i++) s.does(A, to(B));
+    s.word(B, 'commit');
+    for (let i = 0; i < 600; i++) input(s.world, 2);
+    while (takeable(s.world, B).length > 0) takeInput(s.world, B, 0, 0);
+    expect(processAt(s.world, B)?.held.length).toBeLessThan(480);
+    s.finish();
+    expect(s.judge()).toEqual([]);
+    expect(decisions(s)).toEqual(['1 commit']);
   });
 
   test('inputs that reach a seat whose migrate has failed are not taken twice', () => {

@@ -19,6 +19,7 @@ export function digestOf(before: number, type: number): number {
 
 /** PROTOCOL 4.5: what the low process has sent, against what its shadow has. Returns the failure, or null. */
 function divergence(self: Process, to: number, q: number, digest: number): string | null {
+  if (!self.op || lowOf(self.op, self.component) < 0) return null;
   if (!self.op || lowOf(self.op, self.component) < 0) return null; // removed by the upgrade: nothing to compare with
   const low = self.lead[to];
   if (low[0] === q && low[1] !== digest) return 'divergence: other message types';

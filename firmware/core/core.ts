@@ -55,7 +55,8 @@ export function gate(self: Process, from: Pid, message: Message): 'take' | 'wait
     if (self.role === 'seat' && !self.seat) return 'wait';
     if ((message.i as number) <= got) return 'repeat';
     if (got >= 0 && (message.i as number) > got + 1) return 'wait';
-    return frozen && self.held.length >= HELD_MAX ? 'wait' : 'take';
+    // what comes on a channel stands before its marker: inputs leave room for it, or the cut would not end
+    return frozen && self.held.length >= HELD_MAX / 2 ? 'wait' : 'take';
   }
   const got = from < self.gotN.length ? self.gotN[from] : 0;
   if (newStart(self, message)) return 'take';

@@ -23,7 +23,7 @@ export function turn(cut: CutState, to: Cut, why: string): void {
   cut.why = why;
 }
 
-/** PROTOCOL 5.1: stops delivering, and sends the marker, the last word of the epoch, to every other process. */
+/** PROTOCOL 5.0.1: stops delivering, and sends the marker, the last word of the epoch, to every other process. */
 export function freeze(self: Process, cut: Cut, op: string, why: string, effects: Effect[]): void {
   self.cut = { cut: cut, op: op, why: why, ends: [], reports: [], reported: false, waiting: null };
   effects.push({ kind: 'freeze', cut: cut, why: why });
@@ -57,7 +57,7 @@ export function hearMarker(self: Process, event: Event, effects: Effect[]): void
   if (kind === 'start' && op !== cut.op) turn(cut, 'cancel', 'two upgrades started at once');
 }
 
-/** PROTOCOL 5.2: a low process is declared dead, or, at a start, a seat does not answer. */
+/** PROTOCOL 5.0.2: a low process is declared dead, or, at a start, a seat does not answer. */
 export function hearAbsence(self: Process, pid: Pid, why: string, effects: Effect[]): void {
   const cut = self.cut;
   if (cut && !self.guarded) {
@@ -127,7 +127,7 @@ export function hearReport(self: Process, event: Event): void {
   if (self.cut) self.cut.reports.push([event.from as Pid, event]);
 }
 
-/** PROTOCOL 5.3: once every incoming channel has ended, a survivor broadcasts what it knows. True if it did. */
+/** PROTOCOL 5.0.3: once every incoming channel has ended, a survivor broadcasts what it knows. True if it did. */
 export function report(self: Process, t: number, effects: Effect[], app: Application): boolean {
   const cut = self.cut;
   if (!cut || cut.reported || !isSurvivor(self)) return false;
@@ -165,7 +165,7 @@ export interface Decision {
   why: string;
 }
 
-/** PROTOCOL 5.4: from the survivors' reports alone, so that all decide alike. Null: some have not come yet. */
+/** PROTOCOL 5.0.4: from the survivors' reports alone, so that all decide alike. Null: some have not come yet. */
 export function decide(self: Process): Decision | null {
   const cut = self.cut as CutState;
   const all = survivors(self);
@@ -192,14 +192,14 @@ export function decide(self: Process): Decision | null {
   return { cut: plain, V: V, why: cut.why };
 }
 
-/** A low process resumes only when its own channels are flushed too (PROTOCOL 5.3); it may always be stopped. */
+/** A low process resumes only when its own channels are flushed too (PROTOCOL 5.0.6); it may always be stopped. */
 export function flushed(self: Process): boolean {
   const all = others(self);
   for (let i = 0; i < all.length; i++) if (endOf(self.cut as CutState, all[i]) === null) return false;
   return true;
 }
 
-/** Held while frozen, in order of arrival; what it carries of `V` counts at once (PROTOCOL 5.1). */
+/** Held while frozen, in order of arrival; what it carries of `V` counts at once (PROTOCOL 5.0.1). */
 export function hold(self: Process, event: Event, effects: Effect[]): void {
   self.held.push({ n: self.n, event: event });
   learn(self, event.V, effects);

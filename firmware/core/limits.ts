@@ -8,7 +8,10 @@ export const JOURNAL_RECORDS_MAX = 2000;
 export const JOURNAL_BYTES_MAX = 256 * 1024;
 /** Suppressed outputs of one shadow, and unreported boundary messages of one low process. */
 export const LOG_ENTRIES_MAX = 2000;
-/** Messages held by a frozen process; one more stays with its sender. */
+/**
+ * Messages held by a frozen process; one more stays with its sender. Device inputs may take up half of it: the other
+ * half is for what the channels still hold before their markers, so the link's queues must not add up to more.
+ */
 export const HELD_MAX = 500;
 /** Timers of one process. */
 export const TIMERS_MAX = 32;

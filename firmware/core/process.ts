@@ -109,7 +109,7 @@ export interface Process {
   gotN: number[];
   /** by device: last input taken; -1: none yet, any may come */
   gotI: number[];
-  /** processes whose channel is closed for good in this epoch (PROTOCOL 5.2) */
+  /** processes whose channel is closed for good in this epoch (PROTOCOL 5.0.2) */
   closed: Pid[];
   cut: CutState | null;
   /** a failure that has to start a recovery */

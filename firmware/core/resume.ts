@@ -1,4 +1,4 @@
-// What a decision does to a process (PROTOCOL 5.5 and 5.1 to 5.3 of the cuts): every process on its own.
+// What a decision does to a process (PROTOCOL 5.0.5, 5.1 to 5.3): every process on its own.
 
 import { trim } from './border.ts';
 import type { Decision } from './cut.ts';
