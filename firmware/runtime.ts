@@ -4,7 +4,7 @@
 import { createApplication } from './application.ts';
 import type { Module } from './application.ts';
 import { acknowledge, acknowledged, clear, dropOld, enqueue, forget, full, numberOf, outgoingOf } from './channel.ts';
-import { create, gate, isSurvivor, step } from './core/core.ts';
+import { contaminated, create, gate, isSurvivor, step } from './core/core.ts';
 import type { Process } from './core/core.ts';
 import type { Effect, Event, Message, Operation, Pid, Role } from './core/types.ts';
 import { performOutput } from './device.ts';
@@ -37,9 +37,13 @@ export function operationOf(rt: Runtime, plan: Plan, hash: string): Operation {
   };
 }
 
-/** The new version may hang: its calls are interruptible, where the board can do that (PROTOCOL 7). It is not free. */
+/**
+ * True where the process may hang on the new version's account: it is new, or what it acts on depends on what is; or
+ * it does again in a recovery what may have been the cause. Then its calls are interruptible, where the board can do that
+ * (PROTOCOL 4.1, 4.2, 7). It is not free.
+ */
 function risky(self: Process): boolean {
-  return self.role === 'seat' || self.role === 'low';
+  return self.role === 'seat' || self.redo || contaminated(self);
 }
 
 /** Makes a process of this board; throws where its module cannot be evaluated or its initial state not be made. */

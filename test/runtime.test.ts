@@ -8,7 +8,7 @@ import { processesOf, systemStatus } from '../host/operate/status.ts';
 import type { Version } from '../host/operate/version.ts';
 import { imageOf } from '../host/operate/version.ts';
 import type { Change, Rig, RigOptions } from './fixtures/lab.ts';
-import { BOARDS, base, bring, CONTROLLER, ESTIMATOR, SENSOR, SENSORS, SPARE, TELEMETRY, upgradeOf } from './fixtures/lab.ts';
+import { ACTUATOR, BOARDS, base, bring, CONTROLLER, ESTIMATOR, SENSOR, SENSORS, SPARE, TELEMETRY, upgradeOf, versionOf } from './fixtures/lab.ts';
 
 let rig: Rig | null = null;
 
@@ -228,6 +228,24 @@ test.each(faults)('a low process that %s is contained: takeover without restart 
   for (const p of r.put('wheel')) expect(Math.abs(p.values.u as number)).toBeLessThanOrEqual(2);
   const report = judged(r);
   expect(report.counts).toMatchObject({ 'cuts: recovery': 1 });
+});
+
+test.each([
+  ['hang', 'while (event.data.u > 1.8) {}', /^hang/],
+  ['throw', 'if (event.data.u > 1.8) throw new Error("poisoned");', /poisoned/],
+])('a value that makes a survivor %s is the new version’s fault: rolled back, and the survivor goes on', async (_what, handler, why) => {
+  const version = base();
+  const poisonable = upgradeOf(version, { components: { [ACTUATOR]: { handler } } });
+  poisonable.plan.upgrade = null;
+  const r = await up({ ...PLACES, version: versionOf(poisonable.plan, poisonable.modules) });
+  await guarded(r, { components: { ...PAIR, [CONTROLLER]: { handler: 'if (s.n > 52) u = 1.9;' } }, changed: true });
+  const outcome = await r.awaitEnd(10_000);
+  expect(outcome).toMatchObject({ cut: 'recovery' });
+  expect(outcome?.why).toMatch(why);
+  await r.wait(2000);
+  expect(await r.process('control', 'actuator/0')).toMatchObject({ role: 'active', rollbacks: 1, errors: 0 });
+  wheelUnbroken(r);
+  judged(r);
 });
 
 test('what a compensation mends does not end the operation', async () => {
