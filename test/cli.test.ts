@@ -116,7 +116,6 @@ describe('before any testbed', () => {
       expectError(2, 'E_USAGE', /unknown option '--bogus'/, 'status', '--bogus'),
       expectError(2, 'E_USAGE', /missing required argument/, 'stage'),
       expectError(2, 'E_USAGE', /soon is not a positive number/, 'start', '--wait', 'soon'),
-      expectError(2, 'E_USAGE', /sideways/, 'testbed', 'power', 'spare', 'sideways'),
     ]);
     await Promise.all([
       expectError(2, 'E_USAGE', /never: no such goal/, 'status', '--watch', 'never'),
@@ -241,7 +240,6 @@ describe('a testbed', () => {
     await Promise.all([
       expectError(5, 'E_BUSY', /already running in .*process \d+/, 'testbed', 'up'),
       expectError(5, 'E_BUSY', new RegExp(`port ${port} is in use by process \\d+`), ...real('held.json', port)),
-      expectError(3, 'E_NO_PORT', /\/dev\/ttyNONE/, ...real('none.json', '/dev/ttyNONE')),
     ]);
   });
 
@@ -276,7 +274,6 @@ describe('a testbed', () => {
     expect(text.err).toContain('next: npx understudy stage');
     for (const line of text.out.split('\n')) expect([...line].length, line).toBeLessThanOrEqual(100);
     expect(flight).toMatchObject({ cluster: ['estimator', 'controller'], refusals: [], added: [], removed: [] });
-    await expectError(7, 'E_SCHEMA', /no new version of controller/, 'stage', 'upgrades/G/upgrade.json');
   });
 
   test('a board without power is named, the others are shown and stay as they are', async () => {
@@ -344,8 +341,9 @@ describe('a testbed', () => {
     for (const board of await boards()) {
       expect(board).toMatchObject({ guarded: false, upgrade: { name: 'patient' } });
     }
-    const started = await expectExit(0, 'start');
-    expect(started.out).toContain('guarded operation has begun');
+    const going = await expectExit(8, 'start', '--wait', '0.3');
+    expect(going.out).toContain('guarded operation has begun');
+    expect(going.err).toMatch(/^E_TIMEOUT {2}guarded operation still goes on/m);
     await Promise.all([
       expectExit(0, 'status', '--watch', 'guarded', '--timeout', '20s', '--json'),
       expectError(5, 'E_GUARDED', /under way already/, 'start'),
@@ -392,10 +390,7 @@ describe('a testbed', () => {
   });
 
   test('what was reverted is in quarantine, until it is staged again on purpose; then it commits', async () => {
-    await expectError(7, 'E_QUARANTINE', /has reverted upgrade/, 'stage', patient).catch(async () => {
-      // stage prints its plan on stderr before the refusal
-      throw new Error((await understudy('stage', patient)).err);
-    });
+    await expectError(7, 'E_QUARANTINE', /has reverted upgrade/, 'stage', patient);
     const { hash } = await json<{ hash: string }>('stage', '--again', patient);
     await expectExit(0, 'start');
     const committed = await json<{ cut: string }>('commit');
@@ -415,23 +410,8 @@ describe('a testbed', () => {
     expect(judged.counts['cuts: commit']).toBe(1);
   });
 
-  test('start --wait: 11 where the guard reverted, 8 where it still goes on, 0 where it committed', async () => {
-    // the original version again, which the upgrades are for
-    await expectError(7, 'E_DESCRIPTION', /sequence/, 'stage', crash);
-    await json('flash');
-    await expectExit(0, 'stage', crash);
-    const reverted = await expectExit(11, 'start', '--wait', '30');
-    expect(reverted.out).toMatch(/guarded operation has begun[\s\S]*reverted: the old version has taken over/);
-    await json('stage', patient, '--again');
-    const going = await expectExit(8, 'start', '--wait', '0.5');
-    expect(going.err).toMatch(/^E_TIMEOUT {2}guarded operation still goes on/m);
-    await json('abort');
-    await json('stage', quick);
-    const lines = (await expectExit(0, 'start', '--wait', '60', '--json')).out.trim().split('\n');
-    expect(lines.map((line) => (JSON.parse(line) as { cut: string }).cut)).toEqual(['start', 'commit']);
-  });
-
   test('an interrupted stage leaves nothing staged; an interrupted monitor just ends', async () => {
+    // the original version again, which the upgrades are for
     await json('flash');
     const staging = begin(['stage', patient, '--again']);
     await staging.says('shadow (old)');
@@ -443,6 +423,15 @@ describe('a testbed', () => {
     expect(staged.code, staged.err).toBe(EXIT.interrupted);
     expect(monitored.code, monitored.err).toBe(EXIT.interrupted);
     for (const board of await boards()) expect(board.upgrade).toBeNull();
+  });
+
+  test('start --wait: 11 where the guard reverted, 0 where it committed', async () => {
+    await expectExit(0, 'stage', crash);
+    const reverted = await expectExit(11, 'start', '--wait', '30');
+    expect(reverted.out).toMatch(/guarded operation has begun[\s\S]*reverted: the old version has taken over/);
+    await json('stage', quick);
+    const lines = (await expectExit(0, 'start', '--wait', '60', '--json')).out.trim().split('\n');
+    expect(lines.map((line) => (JSON.parse(line) as { cut: string }).cut)).toEqual(['start', 'commit']);
   });
 
   test('a reader that has seen enough is no error; colour is for terminals, and not under NO_COLOR', async () => {

@@ -5,7 +5,8 @@ import { EXIT, Failure } from '../failure.ts';
 import type { System, Testbed } from '../describe/read.ts';
 import { readSystem, readTestbed } from '../describe/read.ts';
 import type { LabBoard } from '../lab.ts';
-import { startTestbed, stopTestbed } from '../testbed/client.ts';
+import { connect, startTestbed, stopTestbed } from '../testbed/client.ts';
+import { ownedAlready } from '../testbed/state.ts';
 import { common, contextOf, needSystem, withLab } from './context.ts';
 import { positive, table, whole } from './output.ts';
 
@@ -30,6 +31,15 @@ function checkBoards(system: System, testbed: Testbed): void {
   );
 }
 
+/** Told at once, and not after all that a testbed needs is built. Throws Failure E_BUSY. */
+async function refuseSecond(stateDir: string): Promise<void> {
+  const running = await connect(stateDir).catch(() => null);
+  if (!running) return;
+  const { pid } = await running.info();
+  await running.close();
+  throw ownedAlready(stateDir, pid);
+}
+
 export function register(program: Command): void {
   const testbed = program.command('testbed').description('the boards of a testbed, and who holds their ports');
 
@@ -43,6 +53,7 @@ export function register(program: Command): void {
       const system = readSystem(needSystem(context));
       const testbed = readTestbed(context.testbedFile);
       checkBoards(system, testbed);
+      await refuseSecond(context.stateDir);
       const { stateDir, systemFile, testbedFile } = context;
       const { speed, seed, line } = options;
       const lab = await startTestbed({ systemFile, testbedFile, stateDir, speed, seed, line });
