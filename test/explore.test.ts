@@ -151,6 +151,25 @@ describe('cuts', () => {
     expect([...kinds].sort()).toEqual(['1 commit', '1 recovery']);
   });
 
+  test('a low process that dies in a commit does not keep another from going on (PROTOCOL 5.0.6)', () => {
+    const run = (s: Scenario) => {
+      s.word(4, 'commit');
+      s.spread('freeze');
+    };
+    const lost = (s: Scenario) => {
+      s.word(4, 'commit');
+      s.hears(3, 4, 'freeze');
+      s.dies(3, { '3>1': 1 });
+    };
+    for (const seen of always({}, run, (s) => [...decisions(s), role(s, 1), role(s, 3)], 2)) {
+      expect(seen).toEqual(['1 commit', 'active', 'active']);
+    }
+    const seen = always({}, lost, (s) => [...decisions(s), role(s, 1)], 2);
+    expect(seen.some((one) => one[0] === '1 commit')).toBe(true);
+    for (const one of seen)
+      expect(one).toEqual(one[0] === '1 commit' ? ['1 commit', 'active'] : ['1 recovery', 'stopped']);
+  });
+
   test('the policy commits by itself', () => {
     const operation = {
       id: 'u1',
