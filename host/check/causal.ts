@@ -223,6 +223,10 @@ class Engine {
       received.carried = p.timers.get(event.name ?? '') ?? NOTHING;
       received.operation = p.operation;
     } else if (event.kind === 'reborn' && event.pid !== undefined) {
+      // what was on its way to the former life, also since that ended unnoticed, is for nobody
+      const channel = this.channel(p.pid, event.pid);
+      channel.got = channel.sends.length - 1;
+      channel.renewed = true;
       // a low process or a seat has no channels that its component's live process has not
       if (!isLive(this.byPid.get(event.pid)?.role ?? '')) return;
       p.sent.delete(event.pid >> 1);
