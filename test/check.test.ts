@@ -868,7 +868,7 @@ describe('inputs', () => {
   });
 });
 
-test('a long trace takes no more than seconds', () => {
+test('a long trace takes no more than seconds', { timeout: 60_000 }, () => {
   const w = new Writer(
     [
       [S, 'shadow'],
@@ -900,8 +900,9 @@ test('a long trace takes no more than seconds', () => {
     for (const sent of passed) w.take(sent.to as number, A, sent);
     w.take(B, A, x, w.deliver(B));
   }
-  const before = performance.now();
+  // of the processor's time, which does not depend on what else the machine does
+  const before = process.cpuUsage();
   expect(check(w.lines).violations).toEqual([]);
-  expect(performance.now() - before).toBeLessThan(10_000);
+  expect(process.cpuUsage(before).user / 1e6).toBeLessThan(10);
   expect(causality(w.lines).steps.length).toBe(w.lines.length - 1);
 });

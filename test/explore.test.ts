@@ -240,6 +240,13 @@ describe('cuts', () => {
 });
 
 describe('found by exploration', () => {
+  test('components that are removed and come back (PROTOCOL 5.2.4)', () => {
+    for (const seed of [331, 375]) {
+      const run = simulate(seed, { steps: 600, lows: 1 + (seed % 4), actives: 1 + (seed % 5) });
+      expect(run.violations, `seed ${seed}`).toEqual([]);
+    }
+  });
+
   test('a seat keeps its handover when a new version beside it begins first (PROTOCOL 5.3.1)', () => {
     const run = (s: Scenario) => {
       const [S1, L1, S2, L2, A2, B2] = [0, 1, 2, 3, 4, 6];

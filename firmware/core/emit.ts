@@ -22,8 +22,10 @@ function sendOne(self: Process, to: number, q: number, k: number, type: number, 
 function sendApp(self: Process, to: number, type: number, data: Opaque, effects: Effect[]): void {
   const state = self.state;
   const inside = inCluster(self, to);
-  const q = ++state.q[to];
   const old = self.live[to];
+  const low = inside && self.guarded && self.op && self.role !== 'shadow' ? lowOf(self.op, to) : -1;
+  if (old < 0 && low < 0) return; // there is no such component now
+  const q = ++state.q[to];
   self.emitted = true;
   if (!inside && self.role !== 'active') state.digest[to] = digestOf(state.digest[to], type);
   if (self.role === 'shadow') {
@@ -31,7 +33,6 @@ function sendApp(self: Process, to: number, type: number, data: Opaque, effects:
       if (old >= 0) sendOne(self, old, q, 0, type, data, effects);
     } else suppress(self, { to: to, q: q, type: type, data: data, digest: state.digest[to] }, effects);
   } else if (self.role === 'low' && self.op) {
-    const low = lowOf(self.op, to);
     if (inside) {
       if (low >= 0) sendOne(self, low, q, 0, type, data, effects);
     } else {
@@ -43,10 +44,7 @@ function sendApp(self: Process, to: number, type: number, data: Opaque, effects:
     }
   } else {
     if (old >= 0) sendOne(self, old, q, 0, type, data, effects);
-    if (inside && self.guarded && self.op) {
-      const low = lowOf(self.op, to);
-      if (low >= 0) sendOne(self, low, q, 0, type, data, effects);
-    }
+    if (low >= 0) sendOne(self, low, q, 0, type, data, effects);
   }
 }
 

@@ -22,6 +22,12 @@ function enterEpoch(self: Process, slots: number): void {
   self.journalBytes = 0;
   self.emitted = false;
   self.marks = [];
+  // a component that is gone may come back with a later upgrade, and begins at 1 then (PROTOCOL 5.2.4)
+  for (let c = 0; c < self.live.length; c++) {
+    if (self.live[c] >= 0) continue;
+    self.state.q[c] = 0;
+    self.state.r[c] = 0;
+  }
 }
 
 function become(self: Process, role: Role, effects: Effect[]): void {

@@ -94,7 +94,7 @@ class Engine {
     while (to < this.lines.length && this.lines[to]?.trace === undefined) to++;
     this.operations = findOperations(this.lines.slice(from, to), (name) => this.procs.get(name)?.pid ?? -1);
     if (!header.operation) return;
-    const operation = createOperation(header.operation.cluster);
+    const operation = createOperation(header.operation.cluster, header.operation.lows, header.operation.added);
     for (const p of this.procs.values()) if (isLive(p.role)) p.operation = operation;
   }
 
@@ -471,6 +471,7 @@ class Engine {
       m.limit = V;
       return;
     }
+    if (cut === 'commit') forgetAll(p, p.operation?.removed ?? []);
     closePast(p, m.step.n);
     p.H = NOTHING;
     for (const name of p.timers.keys()) p.timers.set(name, NOTHING);
@@ -493,6 +494,7 @@ class Engine {
     if (m.limit !== null) {
       const held = p.held.map((n) => p.events.get(n)?.entry).filter((e): e is Entry => !!e);
       this.note(m, { kind: 'recovered', H: p.H, held: held.filter((e) => e.operation === p.operation) });
+      forgetAll(p, p.operation?.added ?? []);
       p.operation = null;
       closePast(p, m.step.n);
       p.H = NOTHING;
@@ -502,6 +504,14 @@ class Engine {
     if (isLive(p.role)) this.note(m, { kind: 'cut', record: recordOf(p, decided) });
     else p.operation = null;
     p.handover = null;
+  }
+}
+
+/** A component that is gone begins anew where a later upgrade brings it back. */
+function forgetAll(p: Proc, components: number[]): void {
+  for (const c of components) {
+    p.sent.delete(c);
+    p.taken.delete(c);
   }
 }
 

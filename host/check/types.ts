@@ -56,6 +56,7 @@ export interface TraceEffect {
 export interface TraceOperation {
   cluster: number[];
   lows: number[];
+  added?: number[];
 }
 
 export interface TraceNote {

@@ -15,7 +15,7 @@ import { NO_POLICY, NOTHING_LEFT, processName } from './shape.ts';
 
 /** The protocol core and the counting of drivers; a planted mistake replaces them. */
 export type Core = Pick<typeof realCore, 'create' | 'step' | 'gate' | 'heartbeat'> &
-  Pick<typeof realDriver, 'createDriver' | 'admit' | 'closeToLow' | 'doneBy'>;
+  Pick<typeof realDriver, 'createDriver' | 'admit' | 'closeToLow' | 'doneBy' | 'renewDriver'>;
 
 export const CORE: Core = { ...realCore, ...realDriver };
 
@@ -148,7 +148,7 @@ export function createWorld(shape: Shape, left: Partial<Budget> = {}, core: Core
   const header: TraceLine = { v: 1, trace: 'understudy', processes };
   if (op) {
     header.roles = roles;
-    header.operation = { cluster: op.cluster, lows: op.lows };
+    header.operation = { cluster: op.cluster, lows: op.lows, added: op.added };
   } else header.roles = roles;
   world.lines.push(header);
   return world;
@@ -235,6 +235,9 @@ function decided(world: World, self: Process, effect: Effect): void {
     if (effect.cut === 'recovery' && survivor) world.core.closeToLow(known.driver, epoch);
     if (epoch <= known.epoch || self.role === 'seat') return;
     known.epoch = epoch;
+    self.live.forEach((pid, c) => {
+      if (pid < 0 && !self.guarded) world.core.renewDriver(known.driver, c);
+    });
     if (device.reads < 0) return;
     const old = self.live[device.reads] as Pid;
     known.readers = old >= 0 ? [old] : [];
