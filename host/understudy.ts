@@ -18,17 +18,23 @@ import { EXIT, Failure } from './failure.ts';
 
 const VERBS = [init, testbed, build, flash, preflight, stage, guard, status, monitor, trace];
 
+const HELP_COLUMNS = 100;
+
 const json = process.argv.includes('--json');
 
 const EXITS = `
-Exit codes: 0 done, 2 usage, 3 no such board or testbed, 4 permission, 5 busy, 6 link or timeout, 7 refused,
-8 inconclusive, 9 board fault, 10 checks failed, 11 reverted (the guard worked), 70 our bug, 130 interrupted.`;
+From nothing to a guarded upgrade: init, testbed up, flash, preflight, stage, start; then commit or abort.
+
+Exit codes: 0 done, 2 usage, 3 no such board or testbed, 4 permission, 5 busy, 6 link or timeout,
+7 refused, 8 inconclusive, 9 board fault, 10 checks failed, 11 reverted (the guard worked),
+70 our bug, 130 interrupted.`;
 
 const program = new Command('understudy')
   .description('Guarded onboard software upgrades for distributed microcontroller boards that run JavaScript')
   .version(VERSION)
   .exitOverride()
   .addHelpText('after', EXITS)
+  .configureHelp({ helpWidth: Math.min(HELP_COLUMNS, process.stdout.columns ?? HELP_COLUMNS) })
   .configureOutput({ outputError: () => undefined });
 for (const verb of VERBS) verb.register(program);
 

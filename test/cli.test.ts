@@ -1,7 +1,16 @@
 // The command line as users and scripts have it: real commands, a real testbed with pseudo-terminals, exit codes, what
 // goes to stdout and what to stderr. Tests of one testbed follow each other: up, flash, stage, start, ... down.
 
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -70,6 +79,22 @@ function upgrade(letter: string, name: string, policy: Record<string, number>): 
   const at = join(mission, 'upgrades', letter, `${name}.json`);
   writeFileSync(at, JSON.stringify({ ...described, name, policy: { absentMs: PATIENT_MS, ...policy } }));
   return at;
+}
+
+interface Judged {
+  violations: unknown[];
+  until: string;
+  counts: Record<string, number>;
+}
+
+/** A trace that violates a rule is kept: what happened cannot be brought about again. */
+async function judgedTrace(): Promise<Judged> {
+  const { out } = await understudy('trace', '--check', '--json');
+  const judged = JSON.parse(out) as Judged;
+  if (judged.violations.length === 0) return judged;
+  const kept = join(tmpdir(), `understudy-${process.pid}.trace.ndjson`);
+  copyFileSync(join(state, 'trace.ndjson'), kept);
+  throw new Error(`the trace, kept as ${kept}, violates: ${JSON.stringify(judged.violations.slice(0, 5))}`);
 }
 
 function processesOf(path: string): string[] {

@@ -30,14 +30,14 @@ export function common(command: Command): Command {
     .option('--system <file>', 'the system description', SYSTEM_FILE)
     .option('--testbed <file>', 'the testbed description (default: testbed.json beside the system)')
     .option('--state <dir>', 'state folder (default: .understudy beside the system)')
-    .option('--json', 'data on stdout and errors on stderr as JSON', false);
+    .option('--json', 'data on stdout and errors on stderr as JSON');
 }
 
-export function contextOf(options: { system: string; testbed?: string; state?: string; json: boolean }): Context {
+export function contextOf(options: { system: string; testbed?: string; state?: string; json?: boolean }): Context {
   const systemFile = resolve(options.system);
   const folder = dirname(systemFile);
   return {
-    out: createOutput(options.json),
+    out: createOutput(options.json === true),
     systemFile,
     testbedFile: resolve(options.testbed ?? join(folder, TESTBED_FILE)),
     stateDir: resolve(options.state ?? join(folder, STATE_FOLDER)),

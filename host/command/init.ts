@@ -90,9 +90,9 @@ export function register(program: Command): void {
     .command('init')
     .argument('<folder>', 'a folder that is new or empty')
     .description('copy the sample mission, as the start of a system of your own')
-    .option('--json', 'data on stdout and errors on stderr as JSON', false)
+    .option('--json', 'data on stdout and errors on stderr as JSON')
     .action((path, options) => {
-      const out = createOutput(options.json);
+      const out = createOutput(options.json === true);
       const folder = resolve(path);
       const files = createMission(folder);
       out.data({ folder, files }, () => `${folder}: ${files.length} files`);

@@ -13,8 +13,8 @@ export function register(program: Command): void {
   common(program.command('stage'))
     .argument('<upgrade>', 'path of an upgrade.json')
     .description('transfer an upgrade to the boards while they keep working')
-    .option('--again', 'even if these boards have reverted it before', false)
-    .option('--dry-run', 'show the plan, send nothing', false)
+    .option('--again', 'even if these boards have reverted it before')
+    .option('--dry-run', 'show the plan, send nothing')
     .action(async (upgradeFile, options) => {
       const context = contextOf(options);
       const { upgrade, flight } = await plan(context, upgradeFile);
@@ -34,7 +34,9 @@ export function register(program: Command): void {
           await Promise.allSettled(all);
           context.out.say('interrupted: no board keeps the upgrade');
         };
-        return rescued(drop, () => stage(lab, upgrade, { again: options.again, onProgress: (p) => bars.update(p) }));
+        return rescued(drop, () =>
+          stage(lab, upgrade, { again: options.again === true, onProgress: (p) => bars.update(p) }),
+        );
       });
       bars.finish();
       context.out.data({ hash: upgrade.hash, boards }, () => `${upgrade.hash} is staged on ${boards.join(', ')}`);

@@ -129,6 +129,7 @@ const GOALS: Record<string, (status: SystemStatus) => boolean> = {
 };
 
 const WATCH_MS = 500;
+const TIMEOUT_MS = 60_000;
 
 function milliseconds(text: string): number {
   const found = /^(\d+(?:\.\d+)?)(ms|s|m)?$/.exec(text);
@@ -148,11 +149,16 @@ export function register(program: Command): void {
   common(program.command('status'))
     .description('show what every board and process does')
     .option('--watch [goal]', `show it again and again, or until: ${Object.keys(GOALS).join(', ')}`)
-    .option('--timeout <time>', 'with --watch GOAL: give up after this long (exit 8)', milliseconds, 60_000)
+    .option(
+      '--timeout <time>',
+      'with --watch GOAL: give up after this long, 60s where nothing is said (exit 8)',
+      milliseconds,
+    )
     .action(async (options) => {
       const context = contextOf(options);
       const goal = goalOf(options.watch);
-      const limit = Date.now() + options.timeout;
+      const timeoutMs = options.timeout ?? TIMEOUT_MS;
+      const limit = Date.now() + timeoutMs;
       await withLab(context, async (lab) => {
         for (;;) {
           const status = await systemStatus(lab);
@@ -163,7 +169,7 @@ export function register(program: Command): void {
             return;
           }
           if (goal && Date.now() > limit) {
-            const cause = `the system was not ${options.watch} within ${options.timeout / 1000} s`;
+            const cause = `the system was not ${options.watch} within ${timeoutMs / 1000} s`;
             throw new Failure('E_TIMEOUT', EXIT.inconclusive, cause, 'npx understudy monitor shows what goes on');
           }
           await new Promise((resolve) => setTimeout(resolve, WATCH_MS));

@@ -78,8 +78,8 @@ export function register(program: Command): void {
     .option('--svg <file>', 'draw into an SVG file')
     .option('--around <what>', `${AROUND.join(', ')}, a time in s, or an event as estimator/0:17`, around)
     .option('--process <names...>', 'only these processes or components')
-    .option('--everything', 'heartbeats, notifications and markers too', false)
-    .option('--check', 'judge it by the rules of the protocol instead: exit 0 or 10', false)
+    .option('--everything', 'heartbeats, notifications and markers too')
+    .option('--check', 'judge it by the rules of the protocol instead: exit 0 or 10')
     .action(async (file, options) => {
       const context = contextOf(options);
       const lines = await linesOf(context, file);
@@ -90,7 +90,7 @@ export function register(program: Command): void {
       const selection: Selection = {
         around: options.around,
         processes: options.process,
-        everything: options.everything,
+        everything: options.everything === true,
       };
       const times = phases(lines);
       if (options.svg) {
