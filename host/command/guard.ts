@@ -5,7 +5,7 @@ import { EXIT, Failure } from '../failure.ts';
 import type { Lab } from '../lab.ts';
 import type { Outcome } from '../operate/guard.ts';
 import { end, guard, start } from '../operate/guard.ts';
-import { common, contextOf, withLab } from './context.ts';
+import { common, contextOf, rescued, withLab } from './context.ts';
 import type { Output } from './output.ts';
 import { positive } from './output.ts';
 
@@ -46,8 +46,12 @@ export function register(program: Command): void {
     .action(async (options) => {
       const context = contextOf(options);
       await withLab(context, async (lab) => {
-        if (options.wait) await startAndWait(lab, context.out, options.wait);
-        else {
+        if (options.wait) {
+          const leave = async (): Promise<void> => {
+            context.out.say('interrupted: the boards go on by themselves; next: npx understudy status');
+          };
+          await rescued(leave, () => startAndWait(lab, context.out, options.wait));
+        } else {
           report(context.out, await start(lab), 'start');
           if (process.exitCode === undefined) context.out.say('next: npx understudy status; then commit or abort');
         }
