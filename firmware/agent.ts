@@ -282,7 +282,8 @@ function answer(agent: Agent, request: Reply): Reply {
     return {};
   }
   if (verb === 'status') {
-    const status: Reply = rt ? statusOf(rt) : { processes: [], devices: [], guarded: false };
+    const from = typeof request.from === 'number' ? request.from : 0;
+    const status: Reply = rt ? statusOf(rt, from) : { processes: [], devices: [], guarded: false };
     status.board = agent.hal.board;
     status.boot = agent.records.value.boot;
     status.firmware = agent.version;

@@ -221,7 +221,8 @@ function watchSilence(rt: Runtime, now: number): void {
   for (let i = 0; i < rt.locals.length; i++) {
     const local = rt.locals[i];
     const self = local.self;
-    if (!isSurvivor(self)) continue;
+    // a low process has to know who is gone only to end a commit (PROTOCOL 5.0.6)
+    if (!isSurvivor(self) && !(self.role === 'low' && self.cut)) continue;
     const waiting = self.cut && self.cut.waiting ? self.cut.waiting.slice() : [];
     if (waiting.length === 0) local.waitingAt = -1;
     else if (local.waitingAt < 0) local.waitingAt = now;

@@ -3,7 +3,8 @@
 // repeats from the oldest on. What is acknowledged, and when, is for the core's gate to say (PROTOCOL 5.5).
 
 import type { Message, Pid } from './core/types.ts';
-import { QUEUE_MAX, REPEAT_MAX_MS, REPEAT_MS, WINDOW } from './limits.ts';
+import { HELD_MAX } from './core/limits.ts';
+import { QUEUE_MAX, QUEUE_MIN, REPEAT_MAX_MS, REPEAT_MS, WINDOW } from './limits.ts';
 import { ready } from './peer.ts';
 import type { Outgoing, Runtime } from './state.ts';
 import { boardOf } from './state.ts';
@@ -224,10 +225,19 @@ export function forget(rt: Runtime, pid: Pid, fromToo: boolean): void {
   rt.outgoing = kept;
 }
 
+/**
+ * At so many unacknowledged messages a channel is full. All that is under way to a frozen process must fit into what
+ * it may hold: a marker comes behind the messages of its channel (PROTOCOL 8.7).
+ */
+export function queueMax(rt: Runtime): number {
+  return Math.max(QUEUE_MIN, Math.min(QUEUE_MAX, Math.floor(HELD_MAX / 2 / rt.live.length)));
+}
+
 /** True while a channel of this process is full: it takes nothing new from the application's side. */
 export function full(rt: Runtime, pid: Pid): boolean {
+  const max = queueMax(rt);
   for (let i = 0; i < rt.outgoing.length; i++) {
-    if (rt.outgoing[i].from === pid && rt.outgoing[i].queue.length >= QUEUE_MAX) return true;
+    if (rt.outgoing[i].from === pid && rt.outgoing[i].queue.length >= max) return true;
   }
   return false;
 }

@@ -1,10 +1,9 @@
 // The devices of this board (PROTOCOL 7): numbers their inputs and brings each to every process that reads it; lets
 // an output through once, whichever version sends it; and holds what must not be left alone.
 
-import { enqueue, outgoingOf } from './channel.ts';
+import { enqueue, outgoingOf, queueMax } from './channel.ts';
 import type { Effect, Pid } from './core/types.ts';
 import { admit, createDriver } from './driver.ts';
-import { QUEUE_MAX } from './limits.ts';
 import type { Plan } from './plan.ts';
 import type { DeviceState, Local, Runtime } from './state.ts';
 import { note } from './state.ts';
@@ -44,8 +43,9 @@ export function takeInput(rt: Runtime, name: string, bytes: Uint8Array): void {
   if (d < 0 || devices[d].in === null) return;
   const state = rt.devices[d] as DeviceState;
   const to = readers(rt, d);
+  const max = queueMax(rt);
   let room = rt.started && rt.lost === '';
-  for (let i = 0; i < to.length; i++) if (outgoingOf(rt, -1, d, to[i]).queue.length >= QUEUE_MAX) room = false;
+  for (let i = 0; i < to.length; i++) if (outgoingOf(rt, -1, d, to[i]).queue.length >= max) room = false;
   if (!room) {
     state.dropped++;
     return;

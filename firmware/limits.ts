@@ -2,8 +2,10 @@
 
 /** Messages of one channel on the bus at once. */
 export const WINDOW = 32;
-/** Unacknowledged messages of one channel; at the bound the sender takes nothing new until some are acknowledged. */
-export const QUEUE_MAX = 600;
+/** Unacknowledged messages of one channel, if no more components than a few send to one (`queueMax` in channel.ts). */
+export const QUEUE_MAX = 100;
+/** And however many there are. */
+export const QUEUE_MIN = 4;
 /** Packets kept by a board until their receiver can take them; one more is left to its sender's repeat. */
 export const STASH_MAX = 64;
 /** Time after which an unacknowledged packet is repeated, ms; doubles up to the second figure. */
@@ -17,3 +19,6 @@ export const STEPS_MAX = 400;
 export const QUARANTINE_MAX = 8;
 /** Trace lines that wait for the serial line; older ones are dropped, and the host sees the gap. */
 export const TRACE_LINES_MAX = 4000;
+/** Processes in one reply to `status`; and names of those that a frozen process waits for. */
+export const STATUS_PROCESSES = 4;
+export const WAITING_SHOWN = 4;

@@ -2,6 +2,7 @@
 
 import { contaminated } from './core/core.ts';
 import type { Pid } from './core/types.ts';
+import { STATUS_PROCESSES, WAITING_SHOWN } from './limits.ts';
 import { needed, ready } from './peer.ts';
 import type { Local, Runtime } from './state.ts';
 import { boardOf } from './state.ts';
@@ -28,7 +29,8 @@ function missing(rt: Runtime, local: Local): string[] {
   for (let i = 0; i < seats.length; i++) {
     out.push(nameOf(rt, seats[i]) + ' on ' + rt.active.plan.boards[boardOf(rt, seats[i])]);
   }
-  return out;
+  // the first few say enough, and a reply is one frame
+  return out.length <= WAITING_SHOWN ? out : out.slice(0, WAITING_SHOWN).concat(['and more']);
 }
 
 function processStatus(rt: Runtime, local: Local): { [key: string]: unknown } {
@@ -56,7 +58,8 @@ function processStatus(rt: Runtime, local: Local): { [key: string]: unknown } {
     repeats: counters.repeats,
     rollbacks: counters.rollbacks,
     failed: self.failed,
-    cut: self.cut && self.role !== 'seat' ? { kind: self.cut.cut, why: self.cut.why, waiting: missing(rt, local) } : null,
+    cut:
+      self.cut && self.role !== 'seat' ? { kind: self.cut.cut, why: self.cut.why, waiting: missing(rt, local) } : null,
   };
 }
 
@@ -67,10 +70,14 @@ function queued(rt: Runtime): number {
   return count;
 }
 
-/** The reply to `status`, but for what the agent itself knows. */
-export function statusOf(rt: Runtime): { [key: string]: unknown } {
+/**
+ * The reply to `status`, but for what the agent itself knows. A reply is one frame: it tells of STATUS_PROCESSES
+ * processes from number `from` on, and how many there are.
+ */
+export function statusOf(rt: Runtime, from: number): { [key: string]: unknown } {
   const processes: unknown[] = [];
-  for (let i = 0; i < rt.locals.length; i++) processes.push(processStatus(rt, rt.locals[i]));
+  const end = Math.min(rt.locals.length, from + STATUS_PROCESSES);
+  for (let i = from; i < end; i++) processes.push(processStatus(rt, rt.locals[i]));
   const devices: unknown[] = [];
   for (let d = 0; d < rt.devices.length; d++) {
     const state = rt.devices[d];
@@ -93,6 +100,7 @@ export function statusOf(rt: Runtime): { [key: string]: unknown } {
     lost: rt.lost,
     uptimeMs: Math.round(now - rt.bootedAt),
     processes: processes,
+    processCount: rt.locals.length,
     devices: devices,
     bus: {
       sent: rt.bus.sent,

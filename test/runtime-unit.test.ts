@@ -3,12 +3,22 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Agent } from '../firmware/agent.ts';
 import { createAgent, hearSerial } from '../firmware/agent.ts';
-import { acknowledge, acknowledged, dropOld, enqueue, full, outgoingOf, repeatDue, sendAcks } from '../firmware/channel.ts';
+import {
+  acknowledge,
+  acknowledged,
+  dropOld,
+  enqueue,
+  full,
+  outgoingOf,
+  queueMax,
+  repeatDue,
+  sendAcks,
+} from '../firmware/channel.ts';
 import type { Message } from '../firmware/core/types.ts';
 import { createDevices, takeInput } from '../firmware/device.ts';
 import { admit, createDriver, renewDriver } from '../firmware/driver.ts';
 import { bodyMax, encodeImage, readSlot } from '../firmware/image.ts';
-import { QUEUE_MAX, REPEAT_MS, WINDOW } from '../firmware/limits.ts';
+import { REPEAT_MS, WINDOW } from '../firmware/limits.ts';
 import { unknownPeer } from '../firmware/peer.ts';
 import { openRecords } from '../firmware/record.ts';
 import type { Runtime } from '../firmware/state.ts';
@@ -16,7 +26,17 @@ import { noStore } from '../firmware/store.ts';
 import { decodePacket, encodePacket, PACKET_ACK, PACKET_DATA } from '../firmware/wire.ts';
 import type { Board, Flash, Hal } from '../hal/hal.ts';
 import type { Frame } from '../host/session/frames.ts';
-import { createParser, crc32, decodeHost, encodeFrame, encodeHost, feed, KIND_DATA, KIND_REPLY, KIND_REQUEST } from '../host/session/frames.ts';
+import {
+  createParser,
+  crc32,
+  decodeHost,
+  encodeFrame,
+  encodeHost,
+  feed,
+  KIND_DATA,
+  KIND_REPLY,
+  KIND_REQUEST,
+} from '../host/session/frames.ts';
 import { bootBoard } from '../host/testbed/board.ts';
 import type { Nor } from '../host/testbed/nor.ts';
 import { openNor } from '../host/testbed/nor.ts';
@@ -80,7 +100,17 @@ function bench(board: number): Bench {
   return out;
 }
 
-const app = (n: number, epoch = 1): Message => ({ kind: 'app', n, epoch, q: n, k: 0, T: [], V: [], type: 0, data: new Uint8Array(1) });
+const app = (n: number, epoch = 1): Message => ({
+  kind: 'app',
+  n,
+  epoch,
+  q: n,
+  k: 0,
+  T: [],
+  V: [],
+  type: 0,
+  data: new Uint8Array(1),
+});
 const numbers = (b: Bench): number[] => b.bus.filter((p) => p[0] === PACKET_DATA).map((p) => p[6] as number);
 
 describe('packets', () => {
@@ -92,7 +122,8 @@ describe('packets', () => {
       bad[bit >> 3] = (bad[bit >> 3] as number) ^ (1 << (bit & 7));
       expect(decodePacket(bad, crc32)).toBeNull();
     }
-    for (let length = 0; length < bytes.length; length++) expect(decodePacket(bytes.subarray(0, length), crc32)).toBeNull();
+    for (let length = 0; length < bytes.length; length++)
+      expect(decodePacket(bytes.subarray(0, length), crc32)).toBeNull();
   });
 });
 
@@ -184,9 +215,10 @@ describe('channels', () => {
   test('a process whose channel is full takes nothing new', () => {
     const b = bench(SENSORS);
     const channel = outgoingOf(b.rt, 0, -1, 2);
-    for (let n = 1; n < QUEUE_MAX; n++) enqueue(b.rt, channel, app(n));
+    const max = queueMax(b.rt);
+    for (let n = 1; n < max; n++) enqueue(b.rt, channel, app(n));
     expect(full(b.rt, 0)).toBe(false);
-    enqueue(b.rt, channel, app(QUEUE_MAX));
+    enqueue(b.rt, channel, app(max));
     expect(full(b.rt, 0)).toBe(true);
     expect(full(b.rt, 8)).toBe(false);
   });
@@ -196,14 +228,15 @@ describe('devices', () => {
   test('an input that no reader has room for is dropped before it has a number', () => {
     const b = bench(SENSORS);
     const state = b.rt.devices[GYRO];
-    for (let i = 0; i < QUEUE_MAX; i++) takeInput(b.rt, 'gyro', new Uint8Array(4));
-    expect(state).toMatchObject({ inputs: QUEUE_MAX, dropped: 0 });
+    const max = queueMax(b.rt);
+    for (let i = 0; i < max; i++) takeInput(b.rt, 'gyro', new Uint8Array(4));
+    expect(state).toMatchObject({ inputs: max, dropped: 0 });
     takeInput(b.rt, 'gyro', new Uint8Array(4));
-    expect(state).toMatchObject({ inputs: QUEUE_MAX, dropped: 1 });
+    expect(state).toMatchObject({ inputs: max, dropped: 1 });
     const channel = outgoingOf(b.rt, -1, GYRO, 0);
     acknowledged(b.rt, channel, 1);
     takeInput(b.rt, 'gyro', new Uint8Array(4));
-    expect(channel.queue.at(-1)?.i).toBe(QUEUE_MAX + 1);
+    expect(channel.queue.at(-1)?.i).toBe(max + 1);
   });
 
   test('inputs of devices elsewhere or of no device are nobody’s', () => {
@@ -320,7 +353,12 @@ describe('agent', () => {
 
   test('a board without a system says so, and answers what it can', () => {
     const desk = new Desk(bundle);
-    expect(desk.ask('hello')).toMatchObject({ ok: true, board: 'compute', plan: null, problem: 'no system was flashed yet' });
+    expect(desk.ask('hello')).toMatchObject({
+      ok: true,
+      board: 'compute',
+      plan: null,
+      problem: 'no system was flashed yet',
+    });
     expect(desk.ask('status')).toMatchObject({ ok: true, processes: [], plan: null });
     expect(desk.ask('word', { word: 'start', op: '' })).toMatchObject({ error: 'E_EMPTY' });
     expect(desk.ask('put', { slot: 'staged', bytes: 10, crc: 0, hash: '' })).toMatchObject({ error: 'E_EMPTY' });
@@ -443,6 +481,10 @@ test('noise on the line is no request', () => {
   const sent: Uint8Array[] = [];
   const hal = { ...b.rt.hal, serial: (bytes: Uint8Array) => sent.push(bytes) } as unknown as Hal;
   const agent: Agent = createAgent(hal, crc32, '0', b.rt.records);
-  for (let i = 0; i < 50; i++) hearSerial(agent, Uint8Array.from({ length: 40 }, (_, k) => (i * 37 + k * 101) & 0xff));
+  for (let i = 0; i < 50; i++)
+    hearSerial(
+      agent,
+      Uint8Array.from({ length: 40 }, (_, k) => (i * 37 + k * 101) & 0xff),
+    );
   expect(sent).toEqual([]);
 });

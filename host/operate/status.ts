@@ -85,8 +85,16 @@ const EMPTY = {
 };
 
 export async function boardStatus(lab: Lab, board: string): Promise<BoardStatus> {
-  const { ok: _, ...reply }: Reply = await lab.request(board, 'status');
-  return { ...EMPTY, ...reply } as unknown as BoardStatus;
+  const { ok: _, processCount, ...reply }: Reply = await lab.request(board, 'status');
+  const status = { ...EMPTY, ...reply } as unknown as BoardStatus;
+  // a reply is one frame; what does not fit is asked for again, and moves on meanwhile
+  while (typeof processCount === 'number' && status.processes.length < processCount) {
+    const more = await lab.request(board, 'status', { from: status.processes.length });
+    const processes = more.processes as ProcessStatus[];
+    if (processes.length === 0) break;
+    status.processes.push(...processes);
+  }
+  return status;
 }
 
 /** Asks every board of the lab; a silent one does not keep the others from being shown. */

@@ -13,8 +13,7 @@ const OWN: Record<string, string> = {
   Object:
     'getPrototypeOf getOwnPropertyDescriptor getOwnPropertyNames create defineProperty defineProperties seal freeze ' +
     'preventExtensions isSealed isFrozen isExtensible keys',
-  'Object.prototype':
-    'toString toLocaleString valueOf hasOwnProperty isPrototypeOf propertyIsEnumerable __proto__',
+  'Object.prototype': 'toString toLocaleString valueOf hasOwnProperty isPrototypeOf propertyIsEnumerable __proto__',
   'Function.prototype': 'toString apply call bind length name',
   Array: 'isArray',
   'Array.prototype':
