@@ -21,4 +21,4 @@ export const QUARANTINE_MAX = 8;
 export const TRACE_LINES_MAX = 4000;
 /** Processes in one reply to `status`; and names of those that a frozen process waits for. */
 export const STATUS_PROCESSES = 4;
-export const WAITING_SHOWN = 4;
+export const WAITING_SHOWN = 8;
