@@ -11,6 +11,7 @@ import { compatible, needed, ready } from './peer.ts';
 import { saveRecord } from './record.ts';
 import { deliver, enterEpoch, followCommit, followRecovery, followStart, nextTimer, tellAll } from './runtime.ts';
 import type { Local, Runtime } from './state.ts';
+import { missing } from './status.ts';
 import { boardOf, localOf, note } from './state.ts';
 import { encodePacket, PACKET_BEAT } from './wire.ts';
 
@@ -276,13 +277,14 @@ function gather(rt: Runtime, now: number): void {
   tellAll(rt, { kind: 'start', t: 0, seed: 0 }, false);
 }
 
-function stalled(rt: Runtime, now: number): boolean {
+/** Whom a cut that has lasted too long waits for; null: none lasts so long. */
+function stalled(rt: Runtime, now: number): string | null {
   const longest = longestCut(rt);
   for (let i = 0; i < rt.locals.length; i++) {
     const local = rt.locals[i];
-    if (local.frozenAt >= 0 && now - local.frozenAt > longest) return true;
+    if (local.frozenAt >= 0 && now - local.frozenAt > longest) return missing(rt, local).join(', ');
   }
-  return false;
+  return null;
 }
 
 function sooner(a: number, b: number): number {

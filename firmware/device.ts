@@ -81,13 +81,13 @@ export function performOutput(rt: Runtime, local: Local, effect: Effect): void {
 }
 
 /** While a cut stalls, or the guard is lost, a device does what its `hold` says (PROTOCOL 6). */
-export function holdDevices(rt: Runtime, stalled: boolean): void {
+export function holdDevices(rt: Runtime, waiting: string | null): void {
   for (let d = 0; d < rt.devices.length; d++) {
     const state = rt.devices[d];
     const device = rt.active.plan.devices[d];
-    if (!state || state.held || device.hold === null || !(stalled || rt.lost !== '')) continue;
+    if (!state || state.held || device.hold === null || (waiting === null && rt.lost === '')) continue;
     rt.hal.output(device.name, device.hold);
     state.held = true;
-    note(rt, { kind: 'hold', device: d });
+    note(rt, { kind: 'hold', device: d, why: rt.lost !== '' ? rt.lost : 'the cut waits for ' + waiting });
   }
 }

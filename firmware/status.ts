@@ -1,6 +1,6 @@
 // What a board says of itself: state of its processes, devices and lines.
 
-import { contaminated } from './core/core.ts';
+import { contaminated, others, survivors } from './core/core.ts';
 import type { Pid } from './core/types.ts';
 import { STATUS_PROCESSES, WAITING_SHOWN } from './limits.ts';
 import { needed, ready } from './peer.ts';
@@ -13,21 +13,36 @@ function nameOf(rt: Runtime, pid: Pid): string {
   return (entry ? entry.name : 'component ' + (pid >> 1)) + '/' + (pid & 1);
 }
 
-/** Survivors whose report a frozen process still waits for. */
-function missing(rt: Runtime, local: Local): string[] {
+function hasEnded(self: Local['self'], pid: Pid): boolean {
+  const ends = self.cut ? self.cut.ends : [];
+  for (let i = 0; i < ends.length; i++) if (ends[i][0] === pid) return true;
+  return false;
+}
+
+function hasReported(self: Local['self'], pid: Pid): boolean {
+  const reports = self.cut ? self.cut.reports : [];
+  for (let i = 0; i < reports.length; i++) if (reports[i][0] === pid) return true;
+  return false;
+}
+
+/**
+ * Whom a frozen process waits for: those whose marker has not come, for the others can report only after it; then the
+ * new versions that have not answered, then the survivors that have not reported.
+ */
+export function missing(rt: Runtime, local: Local): string[] {
   const self = local.self;
-  const out: string[] = [];
-  if (!self.cut) return out;
-  for (let c = 0; c < self.live.length; c++) {
-    const pid = self.live[c];
-    if (pid < 0) continue;
-    let found = false;
-    for (let i = 0; i < self.cut.reports.length; i++) if (self.cut.reports[i][0] === pid) found = true;
-    if (!found) out.push(nameOf(rt, pid) + ' on ' + rt.active.plan.boards[boardOf(rt, pid)]);
+  if (!self.cut) return [];
+  const all = others(self);
+  let pids: Pid[] = [];
+  for (let i = 0; i < all.length; i++) if (!hasEnded(self, all[i])) pids.push(all[i]);
+  if (pids.length === 0) pids = (self.cut.waiting || []).slice();
+  if (pids.length === 0) {
+    const live = survivors(self);
+    for (let i = 0; i < live.length; i++) if (!hasReported(self, live[i])) pids.push(live[i]);
   }
-  const seats = self.cut.waiting || [];
-  for (let i = 0; i < seats.length; i++) {
-    out.push(nameOf(rt, seats[i]) + ' on ' + rt.active.plan.boards[boardOf(rt, seats[i])]);
+  const out: string[] = [];
+  for (let i = 0; i < pids.length; i++) {
+    out.push(nameOf(rt, pids[i]) + ' on ' + rt.active.plan.boards[boardOf(rt, pids[i])]);
   }
   // the first few say enough, and a reply is one frame
   return out.length <= WAITING_SHOWN ? out : out.slice(0, WAITING_SHOWN).concat(['and more']);

@@ -70,6 +70,10 @@ export interface TraceNote {
   e?: number;
   component?: number | string;
   done?: boolean;
+  /** hold, lost, error: what has happened, for people */
+  why?: string;
+  /** gap: trace lines that were lost */
+  lost?: number;
 }
 
 /** A header (`trace`), a step of a process (`process`) or a note. */

@@ -151,7 +151,13 @@ function effectSaying(effect: TraceEffect, line: TraceLine, memory: Memory, epoc
   }
 }
 
-const NOTES: Record<string, string> = { boot: 'boots', off: 'loses power' };
+const NOTES: Record<string, string> = {
+  boot: 'boots',
+  off: 'loses power',
+  lost: 'the guard is lost',
+  error: 'error',
+  gap: 'trace lines were lost',
+};
 
 function noteSaying(line: TraceLine, memory: Memory): Saying | null {
   const note = line.note;
@@ -160,8 +166,16 @@ function noteSaying(line: TraceLine, memory: Memory): Saying | null {
     const done = note.done === false ? 'held' : 'done';
     return { text: `driver: ${memory.names.device(note.device)} ${note.e ?? ''} ${done}`, level: 3, weight: 'plain' };
   }
-  const text = NOTES[note.kind] ?? note.kind;
-  const weight: Weight = note.kind === 'off' ? 'bad' : 'plain';
+  if (note.kind === 'hold') {
+    return {
+      text: `${memory.names.device(note.device)} takes its hold value: ${note.why ?? ''}`,
+      level: 1,
+      weight: 'bad',
+    };
+  }
+  const why = note.why ? `: ${note.why}` : '';
+  const text = `${NOTES[note.kind] ?? note.kind}${why}`;
+  const weight: Weight = note.kind === 'off' || note.kind === 'lost' || note.kind === 'error' ? 'bad' : 'plain';
   return { text: note.resumed ? `${text}, with its log` : text, level: 1, weight };
 }
 
