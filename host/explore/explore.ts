@@ -1,0 +1,140 @@
+// Every state that a small system can reach, breadth first: the first violation met is one of the shortest.
+
+import type { Action, Wrong } from './state-system.ts';
+import { System } from './state-system.ts';
+import { Rows } from './state.ts';
+import type { World } from './world.ts';
+
+export interface Limits {
+  states: number;
+  /** false: all orders, also where they come to the same */
+  reduced?: boolean;
+  /** which violations end the search; all by default. One that does not is passed over. */
+  wanted?: (wrong: Wrong, path: () => Action[]) => boolean;
+  /** told now and then */
+  progress?: (so: { states: number; depth: number; seconds: number }) => void;
+}
+
+export interface Explored {
+  states: number;
+  /** moves made */
+  edges: number;
+  /** states in which nothing more can happen */
+  ends: number;
+  depth: number;
+  complete: boolean;
+  seconds: number;
+  /** violations that the search went past */
+  passed: number;
+  wrongs: Wrong[];
+  /** what leads to them */
+  path: Action[];
+  /** distinct states of single processes, steps of the core, seconds in it */
+  locals: number;
+  steps: number;
+  core: number;
+  bytes: number;
+  /** paths to states, for samples */
+  pathTo: (state: number) => Action[];
+  system: System;
+  rows: Rows;
+}
+
+export function exploreAll(world: World, limits: Limits): Explored {
+  const system = new System(world, limits.reduced ?? true);
+  const rows = new Rows(system.width);
+  const row = new Int32Array(system.width);
+  const next = new Int32Array(system.width);
+  const begun = performance.now();
+  const seconds = () => (performance.now() - begun) / 1000;
+
+  const pathTo = (state: number): Action[] => {
+    const path: Action[] = [];
+    const there = new Int32Array(system.width);
+    for (let at = state; rows.parent(at) >= 0; at = rows.parent(at)) {
+      rows.read(rows.parent(at), there);
+      system.list(there);
+      path.push(system.action(there, rows.choice(at)));
+    }
+    return path.reverse();
+  };
+
+  rows.add(system.first, -1, 0);
+  const out: Explored = {
+    states: 0,
+    edges: 0,
+    ends: 0,
+    depth: 0,
+    complete: true,
+    seconds: 0,
+    passed: 0,
+    wrongs: [],
+    path: [],
+    locals: 0,
+    steps: 0,
+    core: 0,
+    bytes: 0,
+    pathTo,
+    system,
+    rows,
+  };
+  let levelEnd = 1;
+  let at = 0;
+  search: for (; at < rows.count; at++) {
+    if (at === levelEnd) {
+      out.depth++;
+      levelEnd = rows.count;
+    }
+    if ((at & 0x3fff) === 0) limits.progress?.({ states: rows.count, depth: out.depth, seconds: seconds() });
+    rows.read(at, row);
+    const count = system.list(row);
+    if (count === 0) {
+      out.ends++;
+      const wrongs = system.ended(row);
+      if (wrongs.length > 0) {
+        const path = () => pathTo(at);
+        if (!limits.wanted || wrongs.some((wrong) => limits.wanted?.(wrong, path))) {
+          out.wrongs = wrongs;
+          out.path = path();
+          break;
+        }
+        out.passed++;
+      }
+      continue;
+    }
+    for (let choice = 0; choice < count; choice++) {
+      next.set(row);
+      system.make(next, choice);
+      out.edges++;
+      if (system.wrongs.length > 0) {
+        const wrongs = system.wrongs;
+        const path = () => {
+          const before = pathTo(at);
+          system.list(row);
+          return [...before, system.action(row, choice)];
+        };
+        const found = !limits.wanted || wrongs.some((wrong) => limits.wanted?.(wrong, path));
+        if (found) {
+          out.wrongs = wrongs;
+          out.path = path();
+          break search;
+        }
+        out.passed++;
+        system.list(row);
+      }
+      rows.add(next, at, choice);
+      if (rows.count >= limits.states) {
+        out.complete = false;
+        break search;
+      }
+    }
+  }
+  out.complete &&= out.wrongs.length === 0;
+  out.states = rows.count;
+  out.seconds = seconds();
+  out.locals = system.locals.locals.values.length - 1;
+  out.steps = system.locals.steps;
+  out.core = system.locals.spent / 1000;
+  out.bytes = rows.bytes;
+  return out;
+}

@@ -1,0 +1,92 @@
+// What the exploration found, done again in the world itself: with the applications that keep digests, the trace
+// written down, and every check of traces applied to it.
+
+import type { Process } from '../../firmware/core/core.ts';
+import { check } from '../check/check.ts';
+import type { Violation } from '../check/types.ts';
+import { coreKey } from './state-local.ts';
+import type { Action, System } from './state-system.ts';
+import type { World } from './world.ts';
+import { beat, crash, deliver, give, headOf, input, processAt, stuck, takeable, takeInput } from './world.ts';
+
+export function act(world: World, action: Action): void {
+  const { state } = world;
+  switch (action.kind) {
+    case 'deliver': {
+      const before = world.hooks.failMigrate;
+      if (action.fails) world.hooks.failMigrate = true;
+      deliver(world, `${action.from}>${action.to}`, action.seed);
+      world.hooks.failMigrate = before;
+      break;
+    }
+    case 'take': {
+      takeable(world, action.pid);
+      const list = state.inputs[action.pid] ?? [];
+      const place = list.findIndex((m) => m.device === action.device && m.i === action.i);
+      takeInput(world, action.pid, place, action.seed);
+      break;
+    }
+    case 'hear': {
+      const key = `${action.from}>${action.to}`;
+      const event = state.beats[key];
+      delete state.beats[key];
+      if (event) give(world, action.to, { ...event, from: action.from });
+      break;
+    }
+    case 'input':
+      input(world, action.device);
+      break;
+    case 'absent':
+      give(world, action.pid, { kind: 'absent', t: 0, seed: 0, pid: action.low, why: 'silent' });
+      break;
+    case 'fail':
+      give(world, action.pid, { kind: 'fail', t: 0, seed: 0, why: 'flood' });
+      break;
+    case 'crash':
+      crash(world, action.pid, (key) => action.lost[key] ?? 0);
+      break;
+    case 'word':
+      give(world, action.pid, { kind: 'word', t: 0, seed: 0, word: action.word, op: action.op });
+      break;
+    case 'timer':
+      give(world, action.pid, { kind: 'timer', t: 0, seed: action.seed, name: action.name });
+      break;
+    default: {
+      const event = beat(world, action.pid);
+      const self = processAt(world, action.pid) as Process;
+      for (const other of state.processes) {
+        if (!other || other.pid === action.pid || other.role === 'stopped' || other.role === 'seat') continue;
+        const survivor = other.role === 'active' || other.role === 'shadow';
+        if (self.role === 'low' ? other.role !== 'shadow' : !survivor) continue;
+        state.beats[`${action.pid}>${other.pid}`] = { ...event };
+      }
+    }
+  }
+}
+
+/** What nobody will take any more goes, as the exploration lets it go at once. */
+function tidy(world: World): void {
+  for (const key of Object.keys(world.state.wires)) headOf(world, key);
+  for (const pid of Object.keys(world.state.inputs)) takeable(world, Number(pid));
+}
+
+/** Does it all again; what the checks of traces say of it. `ended`: nothing more can happen then. */
+export function replay(world: World, path: Action[], ended: boolean): Violation[] {
+  for (const action of path) act(world, action);
+  tidy(world);
+  const violations = check(world.lines.slice(), { live: !ended }).violations;
+  return ended ? violations.concat(stuck(world)) : violations;
+}
+
+/** Where the exploration's state and the world's are not the same, process by process; empty: nowhere. */
+export function differences(system: System, row: Int32Array, world: World): string[] {
+  const out: string[] = [];
+  world.shape.boards.forEach((_, pid) => {
+    const dead = world.state.dead[pid] === true;
+    const there = coreKey(pid, processAt(world, pid), dead);
+    const local = system.locals.locals.at(row[pid] as number);
+    const here = coreKey(pid, local.process, local.dead);
+    if (here !== there) out.push(`process ${pid}: ${here}\nin the world: ${there}`);
+  });
+  return out;
+}

@@ -1,0 +1,705 @@
+// A whole explored system as a row of numbers: what may happen next in it, and what comes of it. The world
+// (host/explore/world.ts) says the same in full; a sample of what is found here is done again there.
+
+import type { Process } from '../../firmware/core/core.ts';
+import type { Message, Pid } from '../../firmware/core/types.ts';
+import type { Driver } from '../../firmware/driver.ts';
+import type { Rule } from '../check/types.ts';
+import type { History } from '../check/vector.ts';
+import { beyond, join, NOTHING, show, within } from '../check/vector.ts';
+import { menuOf } from './app.ts';
+import type { Budget, Shape } from './shape.ts';
+import { NOTHING_LEFT, processName } from './shape.ts';
+import type { Check, Cluster } from './state-ghost.ts';
+import { compare, createGhost } from './state-ghost.ts';
+import type { Item, Step } from './state-local.ts';
+import { Locals, Pool } from './state-local.ts';
+import type { World } from './world.ts';
+import { structuredCloneFast } from './world.ts';
+
+/** One thing that happens, as the world would be told. */
+export type Action =
+  | { kind: 'deliver'; from: Pid; to: Pid; seed: number; fails: boolean }
+  | { kind: 'take'; pid: Pid; device: number; i: number; seed: number }
+  | { kind: 'hear'; from: Pid; to: Pid }
+  | { kind: 'input'; device: number }
+  | { kind: 'absent'; pid: Pid; low: Pid }
+  | { kind: 'fail'; pid: Pid }
+  | { kind: 'crash'; pid: Pid; lost: Record<string, number> }
+  | { kind: 'word'; pid: Pid; word: 'start' | 'commit' | 'abort'; op: string | undefined }
+  | { kind: 'beat'; pid: Pid }
+  | { kind: 'timer'; pid: Pid; name: string; seed: number };
+
+export interface Wrong {
+  rule: Rule;
+  process: string;
+  why: string;
+}
+
+interface Device {
+  driver: Driver;
+  epoch: number;
+  readers: Pid[];
+  inputs: number;
+  /** by component: last `e` done */
+  last: number[];
+}
+
+interface Verdict {
+  epoch: number;
+  cut: string;
+  op: string;
+  V: History | null;
+}
+
+interface Whole {
+  valid: History;
+  verdicts: Verdict[];
+}
+
+/** What a process may take now. */
+interface Head {
+  slot: number;
+  place: number;
+  item: number;
+  kind: Item['kind'];
+  /** it only notes it down, whenever it comes */
+  note: boolean;
+}
+
+const FIELDS: (keyof Budget)[] = [
+  'inputs',
+  'timers',
+  'beats',
+  'crashes',
+  'verdicts',
+  'fails',
+  'aborts',
+  'commits',
+  'starts',
+  'migrates',
+  'acts',
+];
+const FIELD = Object.fromEntries(FIELDS.map((f, i) => [f, i])) as Record<string, number>;
+const UNLIMITED = 15;
+
+type Inbox = number[][];
+
+export class System {
+  readonly shape: Shape;
+  readonly locals: Locals;
+  readonly width: number;
+  readonly first: Int32Array;
+  /** all orders of what comes to the same, too */
+  readonly reduced: boolean;
+  /** violations of the step just made */
+  wrongs: Wrong[] = [];
+  private readonly P: number;
+  private readonly D: number;
+  private readonly beats: boolean;
+  private readonly shared: boolean;
+  private readonly inboxes = new Pool<Inbox>();
+  private readonly devices = new Pool<Device>();
+  private readonly wholes = new Pool<Whole>();
+  private readonly acks = new Pool<number[]>();
+  private readonly pushed = new Map<number, number>();
+  private readonly shifted = new Map<number, number>();
+  private readonly headsOf = new Map<number, { norm: number; heads: Head[] }>();
+  private readonly eventOf = new Map<number, number>();
+  // moves of the state in hand: kind and three numbers each
+  private moves: number[] = [];
+  private lost: Record<string, number>[] = [];
+
+  constructor(world: World, reduced = true) {
+    const { shape, state } = world;
+    this.shape = shape;
+    this.reduced = reduced;
+    this.P = shape.boards.length;
+    this.D = shape.devices.length;
+    this.beats = state.left.beats > 0;
+    this.shared = new Set(shape.boards).size < shape.boards.length;
+    const op = shape.operation ?? state.processes.find((p) => p?.staged)?.staged ?? null;
+    const components = op?.cluster ?? [];
+    const cluster: Cluster = {
+      components,
+      removed: op ? components.filter((c) => !op.lows.some((low) => low >> 1 === c)) : [],
+      added: op?.added ?? [],
+    };
+    this.locals = new Locals(shape, world.core, cluster);
+    this.width = 2 * this.P + this.D + (this.beats ? this.P : 0) + 3;
+    this.first = new Int32Array(this.width);
+    const row = this.first;
+    for (let pid = 0; pid < this.P; pid++) {
+      const process = state.processes[pid] ?? null;
+      const role = process?.role ?? 'seat';
+      const made = process ? (structuredCloneFast(process) as Process) : null;
+      if (made && !shape.mixed && made.state.app) (made.state.app as { h: number }).h = 0;
+      const opening = shape.operation && role !== 'seat' ? 0 : -1;
+      const ghost = createGhost(role, opening, shape.live.length, this.D);
+      row[pid] = this.locals.put({ pid, process: made, ghost, dead: false });
+      row[this.P + pid] = this.inbox(Array.from({ length: 2 * this.P + 1 }, () => []));
+      if (this.beats) row[2 * this.P + this.D + pid] = this.ack(shape.live.map(() => 0));
+    }
+    state.devices.forEach((d, i) => {
+      const device = {
+        driver: d.driver,
+        epoch: d.epoch,
+        readers: d.readers,
+        inputs: d.inputs,
+        last: shape.live.map(() => 0),
+      };
+      row[2 * this.P + i] = this.device(structuredCloneFast(device));
+    });
+    row[this.width - 3] = this.whole({ valid: NOTHING, verdicts: [] });
+    const left = { ...NOTHING_LEFT, ...state.left };
+    for (const field of FIELDS) this.setLeft(row, field, Math.min(left[field], UNLIMITED));
+    for (const pid of Object.keys(state.inputs).map(Number)) {
+      for (const message of state.inputs[pid] ?? []) {
+        const item = this.locals.item(structuredCloneFast(message), null, null);
+        row[this.P + pid] = this.push(row[this.P + pid] as number, 2 * this.P, item);
+      }
+    }
+    if (Object.keys(state.wires).length > 0) throw new Error('an exploration begins with nothing under way');
+    for (let pid = 0; pid < this.P; pid++) this.normalise(row, pid);
+  }
+
+  // ---- numbers of things
+
+  private inbox(slots: Inbox): number {
+    return this.inboxes.put(slots.map((s) => s.join(',')).join(';'), () => slots);
+  }
+
+  private device(device: Device): number {
+    return this.devices.put(JSON.stringify(device), () => device);
+  }
+
+  private whole(whole: Whole): number {
+    return this.wholes.put(JSON.stringify(whole), () => whole);
+  }
+
+  private ack(acked: number[]): number {
+    return this.acks.put(acked.join(','), () => acked);
+  }
+
+  private push(inbox: number, slot: number, item: number): number {
+    const key = (inbox * 32 + slot) * 0x400000 + item;
+    const known = this.pushed.get(key);
+    if (known !== undefined) return known;
+    const slots = this.inboxes.at(inbox).slice();
+    // of heartbeats only the newest counts
+    slots[slot] = slot >= this.P && slot < 2 * this.P ? [item] : [...(slots[slot] as number[]), item];
+    const made = this.inbox(slots);
+    this.pushed.set(key, made);
+    return made;
+  }
+
+  private remove(inbox: number, slot: number, place: number): number {
+    const key = (inbox * 32 + slot) * 32 + place;
+    const known = this.shifted.get(key);
+    if (known !== undefined) return known;
+    const slots = this.inboxes.at(inbox).slice();
+    slots[slot] = (slots[slot] as number[]).filter((_, i) => i !== place);
+    const made = this.inbox(slots);
+    this.shifted.set(key, made);
+    return made;
+  }
+
+  left(row: Int32Array, field: string): number {
+    const i = FIELD[field] as number;
+    const at = this.width - 2 + (i >= 7 ? 1 : 0);
+    return ((row[at] as number) >>> (4 * (i % 7))) & 15;
+  }
+
+  private setLeft(row: Int32Array, field: string, value: number): void {
+    const i = FIELD[field] as number;
+    const at = this.width - 2 + (i >= 7 ? 1 : 0);
+    const shift = 4 * (i % 7);
+    row[at] = ((row[at] as number) & ~(15 << shift)) | (value << shift);
+  }
+
+  private spend(row: Int32Array, field: string): void {
+    const value = this.left(row, field);
+    if (value !== UNLIMITED) this.setLeft(row, field, value - 1);
+  }
+
+  process(row: Int32Array, pid: Pid): Process | null {
+    const local = this.locals.locals.at(row[pid] as number);
+    return local.dead ? null : local.process;
+  }
+
+  // ---- what a process may take
+
+  private look(local: number, inbox: number): { norm: number; heads: Head[] } {
+    const key = local * 0x4000000 + inbox;
+    const known = this.headsOf.get(key);
+    if (known) return known;
+    const { process, dead } = this.locals.locals.at(local);
+    const { core } = this.locals;
+    const slots = this.inboxes.at(inbox).slice();
+    const heads: Head[] = [];
+    if (!process || dead || process.role === 'stopped') {
+      for (let s = 0; s < slots.length; s++) slots[s] = [];
+    } else {
+      for (let from = 0; from < this.P; from++) {
+        let list = slots[from] as number[];
+        while (list.length > 0) {
+          const item = list[0] as number;
+          const { message, kind } = this.locals.items.at(item);
+          const verdict = core.gate(process, from, message);
+          if (verdict === 'take') {
+            const note = this.reduced && isNote(this.shape, process, from, message);
+            heads.push({ slot: from, place: 0, item, kind, note });
+          }
+          if (verdict === 'take' || verdict === 'wait') break;
+          list = list.slice(1);
+        }
+        slots[from] = list;
+      }
+      if (process.role === 'seat') for (let s = this.P; s < 2 * this.P; s++) slots[s] = [];
+      for (let s = this.P; s < 2 * this.P; s++) {
+        const item = (slots[s] as number[])[0];
+        if (item !== undefined) heads.push({ slot: s, place: 0, item, kind: 'heartbeat', note: false });
+      }
+      const inputs = (slots[2 * this.P] as number[]).filter((item) => {
+        const verdict = core.gate(process, -1, this.locals.items.at(item).message);
+        return verdict === 'take' || verdict === 'wait';
+      });
+      slots[2 * this.P] = inputs;
+      const lowest: Record<number, number> = {};
+      inputs.forEach((item, place) => {
+        const { message } = this.locals.items.at(item);
+        if (core.gate(process, -1, message) !== 'take') return;
+        // a process that has taken none yet takes any; its driver sends the first one first
+        const d = message.device as number;
+        const first = inputs.every((other) => {
+          const o = this.locals.items.at(other).message;
+          return o.device !== d || (o.i as number) >= (message.i as number);
+        });
+        if (!first || lowest[d] !== undefined) return;
+        lowest[d] = place;
+        heads.push({ slot: 2 * this.P, place, item, kind: 'input', note: false });
+      });
+    }
+    const made = { norm: this.inbox(slots), heads };
+    this.headsOf.set(key, made);
+    return made;
+  }
+
+  private normalise(row: Int32Array, pid: Pid): void {
+    row[this.P + pid] = this.look(row[pid] as number, row[this.P + pid] as number).norm;
+  }
+
+  // ---- what may happen
+
+  /** Lists what may happen in a state; how many things. */
+  list(row: Int32Array): number {
+    const moves = this.moves;
+    moves.length = 0;
+    this.lost = [];
+    const P = this.P;
+    if (this.reduced) {
+      for (let p = 0; p < P; p++) {
+        for (const head of this.look(row[p] as number, row[P + p] as number).heads) {
+          if (!head.note) continue;
+          moves.push(0, p, head.slot, 0);
+          return 1;
+        }
+      }
+    }
+    const acts = this.left(row, 'acts');
+    for (let p = 0; p < P; p++) {
+      const { heads } = this.look(row[p] as number, row[P + p] as number);
+      if (heads.length === 0) continue;
+      const process = this.process(row, p) as Process;
+      const places = acts > 0 && process.role !== 'seat' ? menuOf(this.shape, p).length : 1;
+      for (const head of heads) {
+        if (head.kind === 'app') for (let s = 0; s < places; s++) moves.push(0, p, head.slot, s);
+        else if (head.kind === 'input') for (let s = 0; s < places; s++) moves.push(2, p, head.place, s);
+        else if (head.kind === 'heartbeat') moves.push(3, p, head.slot, 0);
+        else {
+          moves.push(0, p, head.slot, 0);
+          if (head.kind === 'handover' && this.left(row, 'migrates') > 0) moves.push(1, p, head.slot, 0);
+        }
+      }
+    }
+    this.absences(row);
+    if (this.left(row, 'inputs') > 0) {
+      for (let d = 0; d < this.D; d++) {
+        if (this.devices.at(row[2 * P + d] as number).readers.length > 0) moves.push(4, d, 0, 0);
+      }
+    }
+    for (let p = 0; p < P; p++) this.ownDoings(row, p, acts);
+    return moves.length / 4;
+  }
+
+  private absences(row: Int32Array): void {
+    for (let p = 0; p < this.P; p++) {
+      const self = this.process(row, p);
+      if (!self) continue;
+      const survivor = self.role === 'active' || self.role === 'shadow';
+      if (!survivor && self.role !== 'low') continue;
+      const cut = self.cut ?? null;
+      const lows = self.op && (self.guarded ?? true) ? self.op.lows : cut?.waiting ? cut.waiting : [];
+      for (const low of lows) {
+        const gone = this.process(row, low) === null;
+        if (cut && (cut.reported || cut.ends.some(([pid]) => pid === low))) continue;
+        if (!gone && (!survivor || this.left(row, 'verdicts') < 1 || self.closed.includes(low))) continue;
+        this.moves.push(5, p, low, gone ? 1 : 0);
+      }
+    }
+  }
+
+  private ownDoings(row: Int32Array, p: Pid, acts: number): void {
+    const { moves } = this;
+    const self = this.process(row, p);
+    if (!self || self.role === 'stopped') return;
+    const survivor = self.role === 'active' || self.role === 'shadow';
+    if (self.role === 'low' && this.left(row, 'fails') > 0) moves.push(6, p, 0, 0);
+    if ((self.role === 'low' || self.role === 'seat') && this.left(row, 'crashes') > 0) this.crashes(row, p);
+    if (self.role === 'seat') return;
+    if (this.left(row, 'timers') > 0 && !self.cut) {
+      const places = acts > 0 ? menuOf(this.shape, p).length : 1;
+      self.state.timers.forEach((_, i) => {
+        for (let s = 0; s < places; s++) moves.push(12, p, i, s);
+      });
+    }
+    if (self.rules === 'paper') return;
+    if (survivor) {
+      if (self.guarded && !self.cut && this.left(row, 'commits') > 0) moves.push(8, p, 0, 0);
+      if ((self.guarded || self.cut) && this.left(row, 'aborts') > 0) moves.push(9, p, 0, 0);
+      if (self.staged && !self.guarded && !self.cut && this.left(row, 'starts') > 0) moves.push(10, p, 0, 0);
+    }
+    if (self.guarded && this.left(row, 'beats') > 0) moves.push(11, p, 0, 0);
+  }
+
+  /** A crash loses any suffix of what the process has under way on each of its channels. */
+  private crashes(row: Int32Array, p: Pid): void {
+    const channels: [Pid, number][] = [];
+    for (let to = 0; to < this.P; to++) {
+      const list = this.inboxes.at(row[this.P + to] as number)[p] as number[];
+      if (list.length > 0) channels.push([to, list.length]);
+    }
+    const go = (i: number, lost: Record<string, number>): void => {
+      const channel = channels[i];
+      if (!channel) {
+        this.lost.push(lost);
+        this.moves.push(7, p, this.lost.length - 1, 0);
+        return;
+      }
+      for (let n = 0; n <= channel[1]; n++) go(i + 1, { ...lost, [`${p}>${channel[0]}`]: n });
+    };
+    go(0, {});
+  }
+
+  // ---- what comes of it
+
+  /** Makes move number `choice` of the list in the state; `row` becomes the next state. */
+  make(row: Int32Array, choice: number): void {
+    this.wrongs = [];
+    const at = choice * 4;
+    const [kind, a, b, c] = [this.moves[at], this.moves[at + 1], this.moves[at + 2], this.moves[at + 3]] as [
+      number,
+      number,
+      number,
+      number,
+    ];
+    const P = this.P;
+    if (kind === 0 || kind === 1) {
+      const inbox = row[P + a] as number;
+      const item = (this.inboxes.at(inbox)[b] as number[])[0] as number;
+      row[P + a] = this.remove(inbox, b, 0);
+      if (c > 0) this.spend(row, 'acts');
+      if (kind === 1) this.spend(row, 'migrates');
+      if (this.beats) this.acknowledge(row, b, a, this.locals.items.at(item).message);
+      this.run(row, a, this.arrival(item, b, c, kind === 1));
+    } else if (kind === 2) {
+      const inbox = row[P + a] as number;
+      const item = (this.inboxes.at(inbox)[2 * P] as number[])[b] as number;
+      row[P + a] = this.remove(inbox, 2 * P, b);
+      if (c > 0) this.spend(row, 'acts');
+      this.run(row, a, this.arrival(item, -1, c, false));
+    } else if (kind === 3) {
+      const inbox = row[P + a] as number;
+      const item = (this.inboxes.at(inbox)[b] as number[])[0] as number;
+      row[P + a] = this.remove(inbox, b, 0);
+      this.run(row, a, this.arrival(item, b - P, 0, false));
+    } else if (kind === 4) this.input(row, a);
+    else if (kind === 5) {
+      if (c === 0) this.spend(row, 'verdicts');
+      this.run(row, a, this.locals.event({ kind: 'absent', t: 0, seed: 0, pid: b, why: 'silent' }));
+    } else if (kind === 6) {
+      this.spend(row, 'fails');
+      this.run(row, a, this.locals.event({ kind: 'fail', t: 0, seed: 0, why: 'flood' }));
+    } else if (kind === 7) {
+      this.spend(row, 'crashes');
+      this.crash(row, a, this.lost[b] as Record<string, number>);
+    } else if (kind === 8 || kind === 9 || kind === 10) {
+      const word = kind === 8 ? 'commit' : kind === 9 ? 'abort' : 'start';
+      this.spend(row, kind === 8 ? 'commits' : kind === 9 ? 'aborts' : 'starts');
+      const op = kind === 10 ? this.process(row, a)?.staged?.id : undefined;
+      this.run(row, a, this.locals.event({ kind: 'word', t: 0, seed: 0, word, op }));
+    } else if (kind === 11) this.beat(row, a);
+    else {
+      this.spend(row, 'timers');
+      if (c > 0) this.spend(row, 'acts');
+      const name = (this.process(row, a) as Process).state.timers[b]?.name ?? '';
+      this.run(row, a, this.locals.event({ kind: 'timer', t: 0, seed: c, name }));
+    }
+  }
+
+  /** Move number `choice` in words that a world understands. */
+  action(row: Int32Array, choice: number): Action {
+    const at = choice * 4;
+    const [kind, a, b, c] = [this.moves[at], this.moves[at + 1], this.moves[at + 2], this.moves[at + 3]] as [
+      number,
+      number,
+      number,
+      number,
+    ];
+    if (kind === 0 || kind === 1) return { kind: 'deliver', from: b, to: a, seed: c, fails: kind === 1 };
+    if (kind === 2) {
+      const item = (this.inboxes.at(row[this.P + a] as number)[2 * this.P] as number[])[b] as number;
+      const { message } = this.locals.items.at(item);
+      return { kind: 'take', pid: a, device: message.device as number, i: message.i as number, seed: c };
+    }
+    if (kind === 3) return { kind: 'hear', from: b - this.P, to: a };
+    if (kind === 4) return { kind: 'input', device: a };
+    if (kind === 5) return { kind: 'absent', pid: a, low: b };
+    if (kind === 6) return { kind: 'fail', pid: a };
+    if (kind === 7) return { kind: 'crash', pid: a, lost: this.lost[b] as Record<string, number> };
+    if (kind === 11) return { kind: 'beat', pid: a };
+    if (kind === 12) {
+      const name = (this.process(row, a) as Process).state.timers[b]?.name ?? '';
+      return { kind: 'timer', pid: a, name, seed: c };
+    }
+    const word = kind === 8 ? 'commit' : kind === 9 ? 'abort' : 'start';
+    return { kind: 'word', pid: a, word, op: kind === 10 ? this.process(row, a)?.staged?.id : undefined };
+  }
+
+  private arrival(item: number, from: Pid, seed: number, fails: boolean): number {
+    const key = ((item * 32 + from + 1) * 32 + seed) * 2 + (fails ? 1 : 0);
+    const known = this.eventOf.get(key);
+    if (known !== undefined) return known;
+    const { message, kind } = this.locals.items.at(item);
+    const event = { ...message, ...(from >= 0 ? { from } : {}), seed, t: 0 };
+    const made = this.locals.event(event, kind === 'heartbeat' ? 0 : item, fails);
+    this.eventOf.set(key, made);
+    return made;
+  }
+
+  private acknowledge(row: Int32Array, from: Pid, to: Pid, message: Message): void {
+    if (message.kind !== 'app') return;
+    const at = 2 * this.P + this.D + from;
+    const acked = this.acks.at(row[at] as number);
+    if ((message.q ?? 0) <= (acked[to >> 1] ?? 0)) return;
+    const next = acked.slice();
+    next[to >> 1] = message.q as number;
+    row[at] = this.ack(next);
+  }
+
+  private input(row: Int32Array, d: number): void {
+    this.spend(row, 'inputs');
+    const at = 2 * this.P + d;
+    const device = structuredCloneFast(this.devices.at(row[at] as number));
+    const i = ++device.inputs;
+    row[at] = this.device(device);
+    for (const pid of device.readers) {
+      const message: Message = { kind: 'input', n: 0, epoch: device.epoch, device: d, i, data: { i } };
+      const item = this.locals.item(message, null, null);
+      row[this.P + pid] = this.push(row[this.P + pid] as number, 2 * this.P, item);
+      this.normalise(row, pid);
+    }
+  }
+
+  private crash(row: Int32Array, p: Pid, lost: Record<string, number>): void {
+    for (let to = 0; to < this.P; to++) {
+      for (let n = lost[`${p}>${to}`] ?? 0; n > 0; n--) {
+        const inbox = row[this.P + to] as number;
+        row[this.P + to] = this.remove(inbox, p, (this.inboxes.at(inbox)[p] as number[]).length - 1);
+      }
+    }
+    const local = this.locals.locals.at(row[p] as number);
+    row[p] = this.locals.put({ ...local, dead: true });
+    for (let to = 0; to < this.P; to++) this.normalise(row, to);
+  }
+
+  private beat(row: Int32Array, p: Pid): void {
+    this.spend(row, 'beats');
+    const done: number[] = [];
+    for (let d = 0; d < this.D; d++) {
+      done.push(this.locals.core.doneBy(this.devices.at(row[2 * this.P + d] as number).driver, p >> 1));
+    }
+    const acked = this.acks.at(row[2 * this.P + this.D + p] as number);
+    const { local, item } = this.locals.beat(row[p] as number, acked, done);
+    row[p] = local;
+    const self = this.process(row, p) as Process;
+    for (let to = 0; to < this.P; to++) {
+      const other = this.process(row, to);
+      if (!other || to === p || other.role === 'stopped' || other.role === 'seat') continue;
+      const survivor = other.role === 'active' || other.role === 'shadow';
+      if (self.role === 'low' ? other.role !== 'shadow' : !survivor) continue;
+      row[this.P + to] = this.push(row[this.P + to] as number, this.P + p, item);
+    }
+    this.normalise(row, p);
+  }
+
+  private run(row: Int32Array, pid: Pid, event: number): void {
+    const step = this.locals.step(row[pid] as number, event);
+    row[pid] = step.local;
+    for (const { to, item } of step.sends) {
+      const input = this.locals.items.at(item).kind === 'input';
+      row[this.P + to] = this.push(row[this.P + to] as number, input ? 2 * this.P : pid, item);
+    }
+    if (step.checks.length > 0) this.judge(row, pid, step.checks);
+    if (step.doings.length > 0) this.perform(row, pid, step);
+    this.normalise(row, pid);
+    for (const { to } of step.sends) this.normalise(row, to);
+  }
+
+  private say(pid: Pid, rule: Rule, why: string): void {
+    this.wrongs.push({ rule, process: processName(this.shape, pid), why });
+  }
+
+  private judge(row: Int32Array, pid: Pid, checks: Check[]): void {
+    const at = this.width - 3;
+    for (const check of checks) {
+      const whole = this.wholes.at(row[at] as number);
+      if (check.kind === 'pass') {
+        const valid = join(whole.valid, check.H);
+        if (valid !== whole.valid) row[at] = this.whole({ ...whole, valid });
+      } else if (check.kind === 'within') {
+        if (beyond(check.H, whole.valid) < 0) continue;
+        this.say(pid, check.rule, `${check.why}: ${show(check.H)}; vouched for is ${show(whole.valid)}`);
+      } else if (check.kind === 'wrong') this.say(pid, check.rule, check.why);
+      else if (check.kind === 'decide') this.verdict(row, pid, check);
+      else if (check.kind === 'record') this.orphans(row, pid);
+      else if (this.shared) this.late(row, pid);
+    }
+  }
+
+  private verdict(row: Int32Array, pid: Pid, check: Verdict): void {
+    const at = this.width - 3;
+    const whole = this.wholes.at(row[at] as number);
+    const { epoch, cut, op, V } = check;
+    const known = whole.verdicts.find((v) => v.epoch === epoch);
+    if (!known) {
+      const valid = cut === 'start' ? NOTHING : whole.valid;
+      row[at] = this.whole({ valid, verdicts: [...whole.verdicts, { epoch, cut, op, V }] });
+    } else if (known.cut !== cut) this.say(pid, 'verdict', `epoch ${epoch}: decides ${cut}, another ${known.cut}`);
+    else if (known.op !== op) this.say(pid, 'verdict', `epoch ${epoch}: begins ${op}, another ${known.op}`);
+    else if (V && known.V && (!within(V, known.V) || !within(known.V, V))) {
+      this.say(pid, 'verdict', `epoch ${epoch}: V* is ${show(V)}, another's ${show(known.V)}`);
+    }
+  }
+
+  private orphans(row: Int32Array, pid: Pid): void {
+    const own = this.locals.locals.at(row[pid] as number).ghost.record;
+    if (!own) return;
+    for (let other = 0; other < this.P; other++) {
+      const record = this.locals.locals.at(row[other] as number).ghost.record;
+      if (other === pid || !record || record.epoch !== own.epoch) continue;
+      const there = compare(own, record, pid, other);
+      if (there) this.say(other, 'orphans', `from ${processName(this.shape, pid)}: ${there}`);
+      const here = compare(record, own, other, pid);
+      if (here) this.say(pid, 'orphans', `from ${processName(this.shape, other)}: ${here}`);
+    }
+  }
+
+  /** A survivor on the board has decided a recovery: nothing of the low process goes out any more. */
+  private late(row: Int32Array, pid: Pid): void {
+    const epoch = this.locals.locals.at(row[pid] as number).ghost.epoch;
+    for (let other = 0; other < this.P; other++) {
+      if (other === pid || this.shape.boards[other] !== this.shape.boards[pid]) continue;
+      const { ghost } = this.locals.locals.at(row[other] as number);
+      const decided = (ghost.role === 'active' || ghost.role === 'shadow') && ghost.lastCut === 'recovery';
+      if (decided && ghost.epoch > epoch) this.say(pid, 'border', 'a low process puts out after its board has decided');
+    }
+  }
+
+  private perform(row: Int32Array, pid: Pid, step: Step): void {
+    const { core } = this.locals;
+    for (const doing of step.doings) {
+      if (doing.kind === 'output') {
+        const at = 2 * this.P + doing.device;
+        const device = structuredCloneFast(this.devices.at(row[at] as number));
+        const latest = this.shape.devices[doing.device]?.latest ?? false;
+        const low = doing.low < 0 ? undefined : doing.low;
+        if (!core.admit(device.driver, pid >> 1, doing.e, latest, low)) continue;
+        const before = device.last[pid >> 1] ?? 0;
+        if (doing.e > 0 && doing.e !== before + 1) {
+          this.say(pid, 'border', `device ${doing.device}: did e=${doing.e} after e=${before}`);
+        }
+        device.last[pid >> 1] = doing.e;
+        row[at] = this.device(device);
+        continue;
+      }
+      const board = this.shape.boards[pid];
+      this.shape.devices.forEach((shape, d) => {
+        if (shape.board !== board) return;
+        const at = 2 * this.P + d;
+        const device = structuredCloneFast(this.devices.at(row[at] as number));
+        if (doing.cut === 'recovery' && doing.survivor) core.closeToLow(device.driver, doing.epoch);
+        if (doing.epoch > device.epoch && !doing.seat) {
+          device.epoch = doing.epoch;
+          doing.live.forEach((p, c) => {
+            if (p < 0 && !doing.guarded) core.renewDriver(device.driver, c);
+          });
+          if (shape.reads >= 0) {
+            const old = doing.live[shape.reads] as Pid;
+            device.readers = old >= 0 ? [old] : [];
+            const low = doing.guarded ? doing.lows.find((p) => p >> 1 === shape.reads) : undefined;
+            if (low !== undefined) device.readers.push(low);
+          }
+        }
+        row[at] = this.device(device);
+      });
+      if (doing.cut !== 'recovery' || !doing.survivor) continue;
+      for (let other = 0; other < this.P; other++) {
+        if (this.shape.boards[other] !== board || this.process(row, other)?.role !== 'low') continue;
+        this.run(row, other, this.locals.event({ kind: 'stop', t: 0, seed: 0 }));
+      }
+    }
+  }
+
+  /** What is wrong with a state in which nothing more can happen: a cut that has not ended, something never taken. */
+  ended(row: Int32Array): Wrong[] {
+    this.wrongs = [];
+    let newest = 0;
+    for (let p = 0; p < this.P; p++) newest = Math.max(newest, this.locals.locals.at(row[p] as number).ghost.epoch);
+    for (let p = 0; p < this.P; p++) {
+      const { ghost, dead } = this.locals.locals.at(row[p] as number);
+      if (ghost.role !== 'stopped' && ghost.role !== 'seat' && !dead) {
+        const inbox = this.inboxes.at(row[this.P + p] as number);
+        const stuck = inbox.findIndex((list) => list.length > 0);
+        if (stuck >= 0) this.say(p, 'progress', 'what is under way to it is never taken');
+      }
+      if (ghost.role !== 'active' && ghost.role !== 'shadow') continue;
+      if (ghost.frozen) this.say(p, 'progress', 'froze, and has not decided');
+      else if (ghost.epoch < newest)
+        this.say(p, 'progress', `is in epoch ${ghost.epoch}; others are in epoch ${newest}`);
+    }
+    return this.wrongs;
+  }
+}
+
+/**
+ * A control message that its receiver only notes down, whenever it comes; see `isNote` in host/explore/moves.ts, and
+ * the argument in test/PAPER.md.
+ */
+function isNote(shape: Shape, self: Process, from: Pid, head: Message): boolean {
+  if (shape.rules === 'paper') return false;
+  const live = self.live.filter((pid) => pid >= 0);
+  if (head.kind === 'freeze') {
+    if (!self.cut || self.cut.cut !== head.cut || self.cut.op !== head.op || !live.includes(from)) return false;
+    const cut = self.cut;
+    const all = self.guarded && self.op ? live.concat(self.op.lows) : live;
+    return all.some((pid) => pid !== self.pid && pid !== from && !cut.ends.some(([ended]) => ended === pid));
+  }
+  if (head.kind === 'report') {
+    const cut = self.cut;
+    if (!cut) return false;
+    return live.some((pid) => pid !== from && !cut.reports.some(([other]) => other === pid));
+  }
+  if (head.kind !== 'passed' || self.role === 'seat') return false;
+  return (head.V ?? []).every((value, i) => value <= (self.V[i] ?? 0));
+}
