@@ -2,11 +2,11 @@
 // processes know (PROTOCOL 1, 4.4, 4.5). They become events only where they tell something new.
 
 import { clear, dropOld, renew, repeatDue, transmit } from './channel.ts';
-import { heartbeat, isSurvivor } from './core/core.ts';
+import { forgettable, heartbeat, isSurvivor } from './core/core.ts';
 import type { Pid } from './core/types.ts';
 import { covered, sum } from './core/vector.ts';
 import { holdDevices } from './device.ts';
-import { GATHER_MS } from './limits.ts';
+import { FORGET_MARKS, GATHER_MS } from './limits.ts';
 import { compatible, needed, ready } from './peer.ts';
 import { saveRecord } from './record.ts';
 import { deliver, enterEpoch, followCommit, followRecovery, followStart, nextTimer, tellAll } from './runtime.ts';
@@ -17,6 +17,14 @@ import { encodePacket, PACKET_BEAT } from './wire.ts';
 
 /** [pid, role, epoch, V, acked, done, sent] */
 type Entry = [Pid, string, number, number[], [number, number][], [number, number][], [number, number, number][]];
+
+/** What is acknowledged and validated need not be remembered. A new event: it comes seldom, each is a record. */
+function forgetMarks(rt: Runtime, local: Local, acked: number[]): void {
+  if (!forgettable(local.self, acked, FORGET_MARKS)) return;
+  const list: [number, number][] = [];
+  for (let c = 0; c < acked.length; c++) if (acked[c] > 0) list.push([c, acked[c]]);
+  deliver(rt, local, { kind: 'acked', t: 0, seed: 0, acked: list });
+}
 
 function entryOf(rt: Runtime, local: Local): Entry {
   const acked: number[] = [];
@@ -34,6 +42,7 @@ function entryOf(rt: Runtime, local: Local): Entry {
       done.push(state ? state.driver.done[local.pid >> 1] || 0 : 0);
     }
   }
+  forgetMarks(rt, local, acked);
   const beat = heartbeat(local.self, acked, done);
   const self = local.self;
   return [local.pid, self.role, self.epoch, beat.V || [], beat.acked || [], beat.done || [], beat.sent || []];

@@ -8,6 +8,8 @@ export const QUEUE_MAX = 100;
 export const QUEUE_MIN = 4;
 /** Packets kept by a board until their receiver can take them; one more is left to its sender's repeat. */
 export const STASH_MAX = 64;
+/** So many messages of a low process that are acknowledged and validated are forgotten at once. */
+export const FORGET_MARKS = 64;
 /** Time after which an unacknowledged packet is repeated, ms; doubles up to the second figure. */
 export const REPEAT_MS = 25;
 export const REPEAT_MAX_MS = 400;

@@ -19,7 +19,6 @@ export function digestOf(before: number, type: number): number {
 
 /** PROTOCOL 4.5: what the low process has sent, against what its shadow has. Returns the failure, or null. */
 function divergence(self: Process, to: number, q: number, digest: number): string | null {
-  if (!self.op || lowOf(self.op, self.component) < 0) return null;
   if (!self.op || lowOf(self.op, self.component) < 0) return null; // removed by the upgrade: nothing to compare with
   const low = self.lead[to];
   if (low[0] === q && low[1] !== digest) return 'divergence: other message types';
@@ -97,30 +96,53 @@ export function hearLow(self: Process, event: Event, effects: Effect[]): void {
   trim(self, effects);
 }
 
-/**
- * The heartbeat of a process. `acked` is, by component, the highest `q` its receiver has acknowledged; `done`, by
- * device, the highest `e` that the driver has done. A low process reports what is acknowledged **and** validated.
- */
-export function heartbeat(self: Process, acked: number[], done: number[]): Event {
-  const beat: Event = { kind: 'heartbeat', t: 0, seed: 0, from: self.pid, epoch: self.epoch, V: self.V.slice() };
-  if (self.role !== 'low' || !self.op) return beat;
-  const valid = self.V[self.op.cluster.indexOf(self.component)];
+/** By component, the highest `q` up to which all is acknowledged **and** validated (PROTOCOL 4.4.2), in `safe`. */
+function settleMarks(self: Process, acked: number[], safe: number[]): Process['marks'] {
   const kept: Process['marks'] = [];
+  if (!self.op) return kept;
+  const valid = self.V[self.op.cluster.indexOf(self.component)];
   const open: boolean[] = [];
   for (let i = 0; i < self.marks.length; i++) {
     const mark = self.marks[i];
-    if (!open[mark.to] && mark.k <= valid && mark.q <= (acked[mark.to] || 0)) self.safeQ[mark.to] = mark.q;
+    if (!open[mark.to] && mark.k <= valid && mark.q <= (acked[mark.to] || 0)) safe[mark.to] = mark.q;
     else {
       open[mark.to] = true;
       kept.push(mark);
     }
   }
-  self.marks = kept;
+  return kept;
+}
+
+/** True where a low process has so many settled marks that they are worth an event of kind `acked` (PROTOCOL 6.1). */
+export function forgettable(self: Process, acked: number[], worth: number): boolean {
+  if (self.role !== 'low' || !self.op || self.marks.length < worth) return false;
+  return self.marks.length - settleMarks(self, acked, self.safeQ.slice()).length >= worth;
+}
+
+/** A low process forgets the marks of what is acknowledged and validated: it acts on it, so it is an event. */
+export function hearAcked(self: Process, event: Event): void {
+  if (self.role !== 'low' || !self.guarded) return;
+  const acked: number[] = [];
+  const list = event.acked || [];
+  for (let i = 0; i < list.length; i++) acked[list[i][0]] = list[i][1];
+  self.marks = settleMarks(self, acked, self.safeQ);
+}
+
+/**
+ * The heartbeat of a process; it changes nothing. `acked` is, by component, the highest `q` its receiver has
+ * acknowledged; `done`, by device, the highest `e` that the driver has done. A low process reports what is
+ * acknowledged **and** validated.
+ */
+export function heartbeat(self: Process, acked: number[], done: number[]): Event {
+  const beat: Event = { kind: 'heartbeat', t: 0, seed: 0, from: self.pid, epoch: self.epoch, V: self.V.slice() };
+  if (self.role !== 'low' || !self.op) return beat;
+  const safe = self.safeQ.slice();
+  settleMarks(self, acked, safe);
   beat.acked = [];
   beat.sent = [];
   beat.done = [];
   for (let c = 0; c < self.live.length; c++) {
-    if (self.safeQ[c] > 0) beat.acked.push([c, self.safeQ[c]]);
+    if (safe[c] > 0) beat.acked.push([c, safe[c]]);
     if (!inCluster(self, c) && self.state.q[c] > 0) beat.sent.push([c, self.state.q[c], self.state.digest[c]]);
   }
   for (let d = 0; d < done.length; d++) if (done[d] > 0) beat.done.push([d, done[d]]);

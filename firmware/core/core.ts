@@ -1,7 +1,7 @@
 // The one door of the protocol core: one event in, effects out (PROTOCOL 3). No clock, no random numbers, no I/O:
 // everything undecided comes in as an event.
 
-import { inCluster, hearLow } from './border.ts';
+import { hearAcked, hearLow, inCluster } from './border.ts';
 import {
   decide,
   flushed,
@@ -24,7 +24,7 @@ import { hearHandover, resume, settleSeat, stop } from './resume.ts';
 import type { Application, Effect, Event, Message, Pid } from './types.ts';
 import { sum } from './vector.ts';
 
-export { heartbeat } from './border.ts';
+export { forgettable, heartbeat } from './border.ts';
 export { contaminated } from './journal.ts';
 export { isSurvivor, others, survivors } from './process.ts';
 export type { Process, Setup } from './process.ts';
@@ -216,6 +216,7 @@ function hear(self: Process, event: Event, effects: Effect[], app: Application):
   else if (kind === 'migrated') hearMigrated(self, event);
   else if (kind === 'absent') hearAbsence(self, event.pid as Pid, event.why || 'silent', effects);
   else if (kind === 'reborn') hearReborn(self, event, effects);
+  else if (kind === 'acked') hearAcked(self, event);
   else if (kind === 'stop') stopLow(self, effects);
   else if (kind === 'fail') misbehaves(self, event.why || 'failed', effects);
   else if (kind === 'word') hearWord(self, event, effects);

@@ -72,6 +72,7 @@ export interface Event {
     | 'start' //     first event of a process that begins anew: run the application's `start`
     | 'timer' //     name
     | 'heartbeat' // from, V, and from a low process `acked`, `done`, `sent`
+    | 'acked' //     acked: to a low process, of its own messages; it forgets what is validated too
     | 'absent' //    pid, why: a low process is declared dead; at a start, a seat does not answer (PROTOCOL 5)
     | 'fail' //      why: the runtime speaks for its process (flood, hang, schema)
     | 'word' //      word, op: the operator's word
@@ -107,7 +108,7 @@ export interface Event {
   word?: 'stage' | 'start' | 'commit' | 'abort';
   /** word `stage`: the operation that a start may name */
   operation?: Operation;
-  /** heartbeat of a low process: [component, q] acknowledged by its receiver and validated (PROTOCOL 4.4) */
+  /** acked: [component, q] acknowledged by its receiver; heartbeat of a low process: and validated (PROTOCOL 4.4) */
   acked?: [number, number][];
   /** heartbeat of a low process: [device, e] done by the driver */
   done?: [number, number][];
