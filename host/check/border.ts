@@ -2,6 +2,7 @@
 // across every cut, whichever version sends.
 
 import { causality } from './causal.ts';
+import type { Causality } from './facts.ts';
 import type { Tally, TraceLine, Violation } from './types.ts';
 import { count } from './types.ts';
 
@@ -9,15 +10,32 @@ interface Line {
   last: number;
   /** a power cut may have caught one output in the driver's hands */
   slack: boolean;
-  /** the board began anew: the driver may have kept its number or not */
+  /** the board began anew: the driver may have kept its number or not; or the component is no more, and may come back */
   anew: boolean;
 }
 
+/** By line of the trace: components that there are no more after the decision that it holds (PROTOCOL 5.2.4). */
+function departures(c: Causality): Map<TraceLine, number[]> {
+  const out = new Map<TraceLine, number[]>();
+  for (const step of c.steps) {
+    for (const { fact } of step.facts) {
+      if (fact.kind !== 'decide' || !step.operation) continue;
+      if (fact.cut === 'commit') out.set(step.line, step.operation.removed);
+      if (fact.cut === 'recovery') out.set(step.line, step.operation.added);
+    }
+  }
+  return out;
+}
+
 /** Drivers tell what devices did; the only exceptions are power cuts. */
-function drivers(lines: TraceLine[], tally: Tally, out: Violation[]): number {
+function drivers(lines: TraceLine[], c: Causality, tally: Tally, out: Violation[]): number {
   const known = new Map<string, { line: Line; board: string }>();
+  const gone = departures(c);
   let seen = 0;
   for (const trace of lines) {
+    for (const component of gone.get(trace) ?? []) {
+      for (const [key, { line }] of known) if (key.endsWith(`, component ${component}`)) line.anew = true;
+    }
     const note = trace.note;
     if (trace.trace !== undefined) known.clear();
     if (!note) continue;
@@ -52,7 +70,7 @@ function drivers(lines: TraceLine[], tally: Tally, out: Violation[]): number {
 export function border(lines: TraceLine[], tally: Tally = {}): Violation[] {
   const out: Violation[] = [];
   const c = causality(lines);
-  const driven = drivers(lines, tally, out) > 0;
+  const driven = drivers(lines, c, tally, out) > 0;
   /** by device and component: last e put out, and by whom in which epoch */
   const outputs = new Map<string, { last: number; repeats: boolean }>();
   for (const step of c.steps) {

@@ -4,10 +4,13 @@ import { check } from '../check/check.ts';
 import type { Tally, TraceLine, Violation } from '../check/types.ts';
 import type { Choose } from './moves.ts';
 import { move, settle } from './moves.ts';
+import { seededChoose } from './random.ts';
 import type { Act, Budget, Shape } from './shape.ts';
 import { shapeOf } from './shape.ts';
 import type { Core, World } from './world.ts';
 import { CORE, createWorld, stage, stuck } from './world.ts';
+
+export { randomOf, seededChoose } from './random.ts';
 
 export interface Run {
   seed: number;
@@ -17,34 +20,8 @@ export interface Run {
   trace: TraceLine[];
 }
 
-/** Numbers in [0, 1) from a seed: mulberry32. */
-export function randomOf(seed: number): () => number {
-  let at = seed | 0;
-  return () => {
-    at = (at + 0x6d2b79f5) | 0;
-    let x = Math.imul(at ^ (at >>> 15), at | 1);
-    x ^= x + Math.imul(x ^ (x >>> 7), x | 61);
-    return ((x ^ (x >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
-export function seededChoose(seed: number): Choose {
-  const random = randomOf(seed);
-  return (count, _why, weights) => {
-    if (!weights) return Math.floor(random() * count);
-    let total = 0;
-    for (const weight of weights) total += weight;
-    let left = random() * total;
-    for (let i = 0; i < weights.length; i++) {
-      left -= weights[i] as number;
-      if (left < 0) return i;
-    }
-    return count - 1;
-  };
-}
-
 /** What a handler of a component of a system of this size may do. */
-function menuFor(component: number, components: number, choose: Choose): Act[][] {
+export function menuFor(component: number, components: number, choose: Choose): Act[][] {
   const menu: Act[][] = [[], []];
   for (let i = 0; i < 8; i++) {
     const acts: Act[] = [];
