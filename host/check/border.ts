@@ -31,15 +31,21 @@ function departures(c: Causality): Map<TraceLine, number[]> {
 function drivers(lines: TraceLine[], c: Causality, tally: Tally, out: Violation[]): number {
   const known = new Map<string, { line: Line; board: string }>();
   const gone = departures(c);
+  /** boards that have come back: the very first output may have been in the driver's hands */
+  const back = new Set<string>();
   let seen = 0;
   for (const trace of lines) {
     for (const component of gone.get(trace) ?? []) {
       for (const [key, { line }] of known) if (key.endsWith(`, component ${component}`)) line.anew = true;
     }
     const note = trace.note;
-    if (trace.trace !== undefined) known.clear();
+    if (trace.trace !== undefined) {
+      known.clear();
+      back.clear();
+    }
     if (!note) continue;
     if (note.kind === 'boot') {
+      back.add(trace.board ?? '');
       for (const { line, board } of known.values()) {
         if (board !== trace.board) continue;
         line.slack = true;
@@ -52,7 +58,10 @@ function drivers(lines: TraceLine[], c: Causality, tally: Tally, out: Violation[
     if (note.done !== true || e === 0) continue;
     count(tally, 'outputs done by drivers');
     const key = `device ${note.device}, component ${note.component}`;
-    const entry = known.get(key) ?? { line: { last: 0, slack: false, anew: false }, board: trace.board ?? '' };
+    const entry = known.get(key) ?? {
+      line: { last: 0, slack: back.has(trace.board ?? ''), anew: false },
+      board: trace.board ?? '',
+    };
     known.set(key, entry);
     const { line } = entry;
     const lenient = line.slack && (e === line.last || e === line.last + 2);

@@ -768,9 +768,9 @@ export class SimWorld {
   /** Asks the receiver's gate (PROTOCOL 5.5). */
   private offer(cell: Cell, out: Out, message: Message): void {
     const self = cell.self as Process;
-    const asks = message.kind === 'app' || message.kind === 'input';
     let verdict = this.core.gate(self, out.from, message);
-    if (verdict === 'take' && asks && !self.cut && self.role !== 'seat' && this.full(cell)) verdict = 'wait';
+    // what comes from outside waits while a channel is full. Messages do not: processes could wait for each other
+    if (verdict === 'take' && out.device >= 0 && !self.cut && self.role !== 'seat' && this.full(cell)) verdict = 'wait';
     const number = (out.device >= 0 ? message.i : message.n) as number;
     const ack: Ack = { out, number, epoch: message.epoch };
     if (verdict === 'take') {
