@@ -705,7 +705,7 @@ export class SimWorld {
     if (out.queue.length === 0 || !this.current(out)) return;
     const receiver = this.cell(out.to);
     // its board says that there is no such process any more
-    if (receiver.life !== out.toLife || receiver.dead || !receiver.self) {
+    if (receiver.life !== out.toLife || receiver.dead || !receiver.self || receiver.self.role === 'stopped') {
       out.queue = [];
       out.flying = 0;
       return;
@@ -761,7 +761,7 @@ export class SimWorld {
   }
 
   private full(cell: Cell): boolean {
-    for (const out of cell.outs.values()) if (out.queue.length >= this.fullAt) return true;
+    for (const out of cell.outs.values()) if (out.device < 0 && out.queue.length >= this.fullAt) return true;
     return false;
   }
 

@@ -1,0 +1,149 @@
+// What many seeded runs have shown: one report of a shard, and one of several shards together.
+
+import type { Plan, SimRun } from './simrun.ts';
+
+export interface Broken {
+  seed: number;
+  /** what was set besides the seed */
+  set: Partial<Plan>;
+  rule: string;
+  process: string;
+  why: string;
+}
+
+export interface SimReport {
+  v: 1;
+  rules: string;
+  runs: number;
+  withPowerCut: number;
+  seconds: number;
+  /** runs by number of events; and by number of components */
+  events: Record<string, number>;
+  components: Record<string, number>;
+  /** rollbacks of processes by how many of their events were taken back */
+  rollbacks: Record<string, number>;
+  /** cuts by kind, and what else was counted */
+  counts: Record<string, number>;
+  failed: number;
+  /** the first of them, by seed */
+  broken: Broken[];
+}
+
+const BROKEN_MAX = 20;
+
+export function emptyReport(rules: string): SimReport {
+  return {
+    v: 1,
+    rules,
+    runs: 0,
+    withPowerCut: 0,
+    seconds: 0,
+    events: {},
+    components: {},
+    rollbacks: {},
+    counts: {},
+    failed: 0,
+    broken: [],
+  };
+}
+
+function add(into: Record<string, number>, from: Record<string, number>): void {
+  for (const [what, times] of Object.entries(from)) {
+    const most = what.startsWith('longest') || what.startsWith('most');
+    into[what] = most ? Math.max(into[what] ?? 0, times) : (into[what] ?? 0) + times;
+  }
+}
+
+export function addRun(report: SimReport, run: SimRun, set: Partial<Plan>): void {
+  const { happened } = run;
+  report.runs++;
+  if (happened.powerCuts > 0) report.withPowerCut++;
+  add(report.events, { [happened.events]: 1 });
+  add(report.components, { [run.plan.components]: 1 });
+  add(report.rollbacks, run.rollbacks);
+  add(report.counts, run.counts);
+  add(report.counts, happened as unknown as Record<string, number>);
+  const [first] = run.violations;
+  if (!first) return;
+  report.failed++;
+  const { rule, process, why } = first;
+  report.broken.push({ seed: run.plan.seed, set, rule, process, why });
+}
+
+/** Reports of shards are one report; times are added up, as if one machine had run all. */
+export function mergeReports(reports: SimReport[]): SimReport {
+  const all = emptyReport([...new Set(reports.map((r) => r.rules))].join(', '));
+  for (const report of reports) {
+    all.runs += report.runs;
+    all.withPowerCut += report.withPowerCut;
+    all.seconds += report.seconds;
+    all.failed += report.failed;
+    all.broken.push(...report.broken);
+    for (const what of ['events', 'components', 'rollbacks', 'counts'] as const) add(all[what], report[what]);
+  }
+  all.broken.sort((a, b) => a.seed - b.seed);
+  return all;
+}
+
+function median(histogram: Record<string, number>): number {
+  const values = Object.keys(histogram)
+    .map(Number)
+    .sort((a, b) => a - b);
+  const total = Object.values(histogram).reduce((a, b) => a + b, 0);
+  let seen = 0;
+  for (const value of values) {
+    seen += histogram[value] ?? 0;
+    if (2 * seen >= total) return value;
+  }
+  return 0;
+}
+
+function share(part: number, whole: number): string {
+  return whole === 0 ? '-' : `${((100 * part) / whole).toFixed(1)} %`;
+}
+
+/** Depths of one, two, … and then in ranges that double. */
+function depthText(rollbacks: Record<string, number>): string {
+  const ranges = new Map<string, number>();
+  const depths = Object.keys(rollbacks)
+    .map(Number)
+    .sort((a, b) => a - b);
+  for (const depth of depths) {
+    let low = 4;
+    while (2 * low <= depth) low *= 2;
+    const name = depth < 4 ? String(depth) : `${low}-${2 * low - 1}`;
+    ranges.set(name, (ranges.get(name) ?? 0) + (rollbacks[depth] ?? 0));
+  }
+  const text = [...ranges].map(([name, times]) => `${name}: ${times}`).join('   ');
+  return text || 'none';
+}
+
+export function commandOf(broken: { seed: number; set: Partial<Plan> }): string {
+  const set = Object.entries(broken.set).map(([name, value]) => `${name}=${value}`);
+  return `npm run sim -- --seed ${broken.seed}${set.length > 0 ? ` --set ${set.join(',')}` : ''}`;
+}
+
+export function reportText(report: SimReport): string {
+  const { counts, runs } = report;
+  const n = (what: string) => counts[what] ?? 0;
+  const sizes = Object.keys(report.components).map(Number);
+  const lines = [
+    `rules           ${report.rules}`,
+    `runs            ${runs}, of ${Math.min(...sizes)} to ${Math.max(...sizes)} components`,
+    `events          ${n('events')}, median ${median(report.events)} a run`,
+    `power cuts      ${n('powerCuts')}, ${n('powerCutsInCuts')} of them in a cut; ${share(report.withPowerCut, runs)} of runs had one`,
+    `                ${n('replayed')} events replayed, ${n('undone')} not yet durable taken back, ${n('bases')} bases`,
+    `frames          ${n('frames')}: lost ${n('lost')}, corrupted ${n('corrupted')}, late ${n('late')}; repeated ${n('repeated')}; ${n('partitions')} partitions`,
+    `starts          ${n('cuts: start')}`,
+    `commits         ${n('cuts: commit')}`,
+    `cancels         ${n('cuts: cancel')}`,
+    `recoveries      ${n('cuts: recovery')}`,
+    `rollbacks       ${n('rollbacks')} of processes; events taken back: ${depthText(report.rollbacks)}`,
+    `rate            ${(runs / Math.max(report.seconds, 0.001)).toFixed(1)} runs/s, ${Math.round(n('events') / Math.max(report.seconds, 0.001))} events/s`,
+    `violations      ${report.failed === 0 ? 'none' : `in ${share(report.failed, runs)} of runs (${report.failed})`}`,
+  ];
+  for (const broken of report.broken.slice(0, BROKEN_MAX)) {
+    lines.push(`  ${broken.rule} ${broken.process}: ${broken.why}`, `    ${commandOf(broken)}`);
+  }
+  return `${lines.join('\n')}\n`;
+}
