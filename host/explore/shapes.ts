@@ -3,7 +3,7 @@
 import type { Act, Budget, Shape } from './shape.ts';
 import { shapeOf } from './shape.ts';
 import type { Core, World } from './world.ts';
-import { CORE, createWorld, stage } from './world.ts';
+import { CORE, createWorld, input, stage } from './world.ts';
 
 export interface Small {
   name: string;
@@ -11,6 +11,13 @@ export interface Small {
   budget: Partial<Budget>;
   /** components of the upgrade that is staged first, where the run begins before a start */
   staged?: number[];
+  /**
+   * Inputs of each device that are there from the beginning. Whoever reads them takes them when it likes, so that this
+   * is the same as inputs that come at any time; but for a start, where it counts who reads a device when.
+   */
+  stock?: number;
+  /** the same, device by device */
+  stocks?: number[];
 }
 
 /** Only the first component has a device to read: what starts a run. */
@@ -81,8 +88,168 @@ export const SMALL: Small[] = [
   },
 ];
 
+const FAILS: Act = { device: 0, test: 'fail' };
+const AMENDS: Act = { device: 0, test: 'compensate' };
+
+/** What `npm run explore` goes through. Each handler does nothing or one of the things listed, as long as acts are left. */
+export const SHAPES: Small[] = [
+  {
+    name: 'relay',
+    shape: () =>
+      small(1, 2, [
+        [[], [{ to: 1 }], [{ to: 2 }]],
+        [[], [{ to: 2 }], [TEST]],
+        [[], [{ to: 1 }], [TEST]],
+      ]),
+    budget: { fails: 1, acts: 4 },
+    stock: 2,
+  },
+  {
+    name: 'tests',
+    shape: () =>
+      small(1, 2, [
+        [[], [{ to: 1 }], [TEST], [AMENDS]],
+        [[], [{ to: 2 }], [TEST], [FAILS]],
+        [[], [TEST], [AMENDS], [FAILS]],
+      ]),
+    budget: { acts: 4 },
+    stock: 2,
+  },
+  {
+    name: 'feedback',
+    shape: () =>
+      small(1, 1, [
+        [[], [{ to: 1 }], [TEST]],
+        [[], [{ to: 0 }], [TEST]],
+      ]),
+    budget: { fails: 1, acts: 5 },
+    stock: 2,
+  },
+  {
+    name: 'mirror',
+    shape: () =>
+      small(2, 2, [
+        [[], [{ to: 1 }], [{ to: 2 }]],
+        [[], [{ to: 0 }], [{ to: 3 }]],
+        [[], [{ to: 1 }], [TEST]],
+        [[], [TEST]],
+      ]),
+    budget: { fails: 1, acts: 3 },
+    stock: 1,
+  },
+  {
+    name: 'initiators',
+    shape: () =>
+      small(1, 2, [
+        [[], [{ to: 1 }]],
+        [[], [{ to: 2 }]],
+        [[], [TEST]],
+      ]),
+    budget: { fails: 1, verdicts: 2, aborts: 1, acts: 2 },
+    stock: 1,
+  },
+  {
+    name: 'crash',
+    shape: () => small(1, 2, [[[], [{ to: 1 }, { to: 2 }]], [[], [TEST]], [[]]]),
+    budget: { crashes: 1, verdicts: 1, acts: 3 },
+    stock: 1,
+  },
+  {
+    name: 'heartbeats',
+    shape: () =>
+      small(1, 1, [
+        [[], [{ to: 1 }], [TEST]],
+        [[], [TEST]],
+      ]),
+    budget: { crashes: 1, beats: 2, acts: 3 },
+    stock: 2,
+  },
+  {
+    name: 'commit',
+    shape: () =>
+      small(1, 2, [
+        [[], [{ to: 1 }]],
+        [[], [{ to: 2 }], [{ to: 0 }]],
+        [[], [TEST]],
+      ]),
+    budget: { commits: 2, fails: 1, acts: 2 },
+    stock: 1,
+  },
+  {
+    name: 'commit-crash',
+    shape: () => small(1, 2, [[[], [{ to: 1 }, { to: 2 }]], [[], [{ to: 0 }]], [[]]]),
+    budget: { commits: 1, crashes: 1, acts: 2 },
+    stock: 1,
+  },
+  {
+    name: 'commit-crash-two',
+    shape: () => small(2, 1, [[[{ to: 1 }]], [[]], [[]]]),
+    budget: { commits: 1, crashes: 1, acts: 0 },
+  },
+  {
+    name: 'commit-abort',
+    shape: () =>
+      small(1, 1, [
+        [[], [{ to: 1 }], [TEST]],
+        [[], [{ to: 0 }], [TEST]],
+      ]),
+    budget: { commits: 1, fails: 1, aborts: 1, acts: 3 },
+    stock: 2,
+  },
+  {
+    name: 'timer',
+    shape: () =>
+      small(1, 1, [
+        [[], [{ to: 1 }]],
+        [[], [{ timer: 'one' }], [TEST], [{ to: 0 }]],
+      ]),
+    budget: { timers: 2, fails: 1, commits: 1, acts: 4 },
+    stock: 2,
+  },
+  {
+    name: 'start',
+    shape: () => small(1, 2, [[[], [{ to: 1 }]], [[], [{ to: 0 }]], [[]]], { operation: null }),
+    budget: { starts: 2, migrates: 1, inputs: 1, aborts: 1, acts: 2 },
+    staged: [0],
+  },
+  {
+    name: 'start-two',
+    shape: () =>
+      small(
+        2,
+        1,
+        [
+          [[], [{ to: 1 }]],
+          [[], [{ to: 2 }]],
+          [[], [{ to: 0 }]],
+        ],
+        { operation: null },
+      ),
+    budget: { starts: 1, migrates: 1, inputs: 1, acts: 2 },
+    staged: [0, 1],
+  },
+  {
+    name: 'start-crash',
+    shape: () =>
+      small(
+        1,
+        1,
+        [
+          [[], [{ to: 1 }]],
+          [[], [{ to: 0 }]],
+        ],
+        { operation: null },
+      ),
+    budget: { starts: 1, crashes: 1, fails: 1, inputs: 1, acts: 2 },
+    staged: [0],
+  },
+];
+
 export function smallWorld(small: Small, core: Core = CORE): World {
   const world = createWorld(small.shape(), small.budget, core);
   if (small.staged) stage(world, small.staged, 'u1');
+  world.state.devices.forEach((_, d) => {
+    for (let i = small.stocks?.[d] ?? small.stock ?? 0; i > 0; i--) input(world, d);
+  });
   return world;
 }

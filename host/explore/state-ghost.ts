@@ -543,14 +543,24 @@ function talks(from: CutRecord, to: CutRecord, fromPid: Pid, toPid: Pid): boolea
   return !(from.role === 'shadow' && to.role === 'low');
 }
 
-/** No orphans, no losses: what is wrong between what one has sent and the other has taken at a cut, or null. */
-export function compare(from: CutRecord, to: CutRecord, fromPid: Pid, toPid: Pid): string | null {
+/**
+ * No orphans, no losses: what is wrong between what one has sent and the other has taken at a cut, or null. `flying`
+ * is what is still under way and will be taken: nothing, where a cut flushes the channels.
+ */
+export function compare(
+  from: CutRecord,
+  to: CutRecord,
+  fromPid: Pid,
+  toPid: Pid,
+  flying: number[] = [],
+): string | null {
   if (!talks(from, to, fromPid, toPid)) return null;
   const sent = from.sent[toPid >> 1] ?? [];
   let settled = sent.length;
   while (settled > 0 && ((sent[settled - 1] as number) & 15) === from.epoch) settled--;
   const taken = (to.taken[fromPid >> 1] ?? []).slice();
   for (const [component, id] of to.held) if (component === fromPid >> 1) taken.push(id);
+  taken.push(...flying);
   for (let i = 0; i < Math.max(taken.length, settled); i++) {
     const x = taken[i];
     const y = i < sent.length ? (sent[i] as number) >> 4 : undefined;

@@ -70,9 +70,15 @@ function tidy(world: World): void {
   for (const pid of Object.keys(world.state.inputs)) takeable(world, Number(pid));
 }
 
-/** Does it all again; what the checks of traces say of it. `ended`: nothing more can happen then. */
-export function replay(world: World, path: Action[], ended: boolean): Violation[] {
-  for (const action of path) act(world, action);
+/**
+ * Does it all again; what the checks of traces say of it. `ended`: nothing more can happen then. `pace`: so much time
+ * passes before each action, for pictures of it.
+ */
+export function replay(world: World, path: Action[], ended: boolean, pace = 0): Violation[] {
+  for (const action of path) {
+    world.state.t += pace;
+    act(world, action);
+  }
   tidy(world);
   const violations = check(world.lines.slice(), { live: !ended }).violations;
   return ended ? violations.concat(stuck(world)) : violations;

@@ -10,7 +10,7 @@ import { beyond, join, NOTHING, show, within } from '../check/vector.ts';
 import { menuOf } from './app.ts';
 import type { Budget, Shape } from './shape.ts';
 import { NOTHING_LEFT, processName } from './shape.ts';
-import type { Check, Cluster } from './state-ghost.ts';
+import type { Check, Cluster, CutRecord } from './state-ghost.ts';
 import { compare, createGhost } from './state-ghost.ts';
 import type { Item, Step } from './state-local.ts';
 import { Locals, Pool } from './state-local.ts';
@@ -63,9 +63,21 @@ interface Head {
   place: number;
   item: number;
   kind: Item['kind'];
-  /** it only notes it down, whenever it comes */
-  note: boolean;
+  note: Note;
 }
+
+/** Whether an arrival commutes with all else that can happen, so that it may go first alone; see `noteOf`. */
+const NONE = 0;
+/** always */
+const ALWAYS = 1;
+/** unless its sender may be declared absent, or lose it */
+const KEPT = 2;
+/** the last marker: where moreover nobody can turn the cut any more, and no input can still come */
+const MARKER = 3;
+/** the last report of a survivor; of a low process or a seat */
+const REPORT = 4;
+const LOW_REPORT = 5;
+type Note = 0 | 1 | 2 | 3 | 4 | 5;
 
 const FIELDS: (keyof Budget)[] = [
   'inputs',
@@ -97,6 +109,7 @@ export class System {
   private readonly P: number;
   private readonly D: number;
   private readonly beats: boolean;
+  private readonly verdicts: boolean;
   private readonly shared: boolean;
   private readonly inboxes = new Pool<Inbox>();
   private readonly devices = new Pool<Device>();
@@ -117,6 +130,7 @@ export class System {
     this.P = shape.boards.length;
     this.D = shape.devices.length;
     this.beats = state.left.beats > 0;
+    this.verdicts = state.left.verdicts > 0;
     this.shared = new Set(shape.boards).size < shape.boards.length;
     const op = shape.operation ?? state.processes.find((p) => p?.staged)?.staged ?? null;
     const components = op?.cluster ?? [];
@@ -247,7 +261,7 @@ export class System {
           const { message, kind } = this.locals.items.at(item);
           const verdict = core.gate(process, from, message);
           if (verdict === 'take') {
-            const note = this.reduced && isNote(this.shape, process, from, message);
+            const note = this.reduced ? noteOf(this.shape, process, from, message) : NONE;
             heads.push({ slot: from, place: 0, item, kind, note });
           }
           if (verdict === 'take' || verdict === 'wait') break;
@@ -258,7 +272,7 @@ export class System {
       if (process.role === 'seat') for (let s = this.P; s < 2 * this.P; s++) slots[s] = [];
       for (let s = this.P; s < 2 * this.P; s++) {
         const item = (slots[s] as number[])[0];
-        if (item !== undefined) heads.push({ slot: s, place: 0, item, kind: 'heartbeat', note: false });
+        if (item !== undefined) heads.push({ slot: s, place: 0, item, kind: 'heartbeat', note: NONE });
       }
       const inputs = (slots[2 * this.P] as number[]).filter((item) => {
         const verdict = core.gate(process, -1, this.locals.items.at(item).message);
@@ -277,7 +291,7 @@ export class System {
         });
         if (!first || lowest[d] !== undefined) return;
         lowest[d] = place;
-        heads.push({ slot: 2 * this.P, place, item, kind: 'input', note: false });
+        heads.push({ slot: 2 * this.P, place, item, kind: 'input', note: NONE });
       });
     }
     const made = { norm: this.inbox(slots), heads };
@@ -300,7 +314,7 @@ export class System {
     if (this.reduced) {
       for (let p = 0; p < P; p++) {
         for (const head of this.look(row[p] as number, row[P + p] as number).heads) {
-          if (!head.note) continue;
+          if (head.note === NONE || !this.goesFirst(row, p, head)) continue;
           moves.push(0, p, head.slot, 0);
           return 1;
         }
@@ -330,6 +344,22 @@ export class System {
     }
     for (let p = 0; p < P; p++) this.ownDoings(row, p, acts);
     return moves.length / 4;
+  }
+
+  private goesFirst(row: Int32Array, p: Pid, head: Head): boolean {
+    if (head.note === ALWAYS) return true;
+    if (head.note <= MARKER) {
+      const low = !(this.process(row, p) as Process).live.includes(head.slot);
+      if (low && (this.left(row, 'crashes') > 0 || this.left(row, 'verdicts') > 0 || !this.process(row, head.slot))) {
+        return false;
+      }
+      if (head.note === KEPT) return true;
+    }
+    const inputs = this.inboxes.at(row[this.P + p] as number)[2 * this.P] as number[];
+    if (this.beats || this.left(row, 'inputs') > 0 || inputs.length > 0) return false;
+    if (head.note === MARKER) return this.left(row, 'aborts') === 0;
+    if (this.verdicts) return false;
+    return head.note === REPORT || this.left(row, 'crashes') === 0;
   }
 
   private absences(row: Int32Array): void {
@@ -593,16 +623,34 @@ export class System {
   }
 
   private orphans(row: Int32Array, pid: Pid): void {
-    const own = this.locals.locals.at(row[pid] as number).ghost.record;
+    const own = this.recordOf(row, pid);
     if (!own) return;
     for (let other = 0; other < this.P; other++) {
-      const record = this.locals.locals.at(row[other] as number).ghost.record;
+      const record = this.recordOf(row, other);
       if (other === pid || !record || record.epoch !== own.epoch) continue;
-      const there = compare(own, record, pid, other);
+      const there = compare(own, record, pid, other, this.flying(row, pid, other));
       if (there) this.say(other, 'orphans', `from ${processName(this.shape, pid)}: ${there}`);
-      const here = compare(record, own, other, pid);
+      const here = compare(record, own, other, pid, this.flying(row, other, pid));
       if (here) this.say(pid, 'orphans', `from ${processName(this.shape, other)}: ${here}`);
     }
+  }
+
+  /** Channels of a process as its last cut left them; under the paper's rules, which flush nothing, as they are now. */
+  private recordOf(row: Int32Array, pid: Pid): CutRecord | null {
+    const { record, sent, taken } = this.locals.locals.at(row[pid] as number).ghost;
+    if (!record || this.shape.rules !== 'paper') return record;
+    return { ...record, sent: sent.map((list) => list.map((s) => s | 15)), taken, held: [] };
+  }
+
+  /** The paper's recovery flushes nothing, and what is under way from a survivor still arrives. */
+  private flying(row: Int32Array, from: Pid, to: Pid): number[] {
+    if (this.shape.rules !== 'paper' || this.process(row, to)?.closed.includes(from)) return [];
+    const out: number[] = [];
+    for (const item of this.inboxes.at(row[this.P + to] as number)[from] as number[]) {
+      const { entry } = this.locals.items.at(item);
+      if (entry) out.push(entry.id);
+    }
+    return out;
   }
 
   /** A survivor on the board has decided a recovery: nothing of the low process goes out any more. */
@@ -683,23 +731,26 @@ export class System {
 }
 
 /**
- * A control message that its receiver only notes down, whenever it comes; see `isNote` in host/explore/moves.ts, and
- * the argument in test/PAPER.md.
+ * Arrivals that commute with all else that can happen to their receiver, now and later; events of different processes
+ * always do. Each may then go first, alone, without missing anything; test/PAPER.md has the argument for each.
  */
-function isNote(shape: Shape, self: Process, from: Pid, head: Message): boolean {
-  if (shape.rules === 'paper') return false;
+function noteOf(shape: Shape, self: Process, from: Pid, head: Message): Note {
+  if (shape.rules === 'paper') return NONE;
+  const cut = self.cut;
   const live = self.live.filter((pid) => pid >= 0);
   if (head.kind === 'freeze') {
-    if (!self.cut || self.cut.cut !== head.cut || self.cut.op !== head.op || !live.includes(from)) return false;
-    const cut = self.cut;
+    if (!cut || cut.cut !== head.cut || cut.op !== head.op) return NONE;
     const all = self.guarded && self.op ? live.concat(self.op.lows) : live;
-    return all.some((pid) => pid !== self.pid && pid !== from && !cut.ends.some(([ended]) => ended === pid));
+    const missing = all.some((pid) => pid !== self.pid && pid !== from && !cut.ends.some(([ended]) => ended === pid));
+    if (!missing) return self.role === 'low' ? NONE : MARKER;
+    return live.includes(from) ? ALWAYS : KEPT;
   }
   if (head.kind === 'report') {
-    const cut = self.cut;
-    if (!cut) return false;
-    return live.some((pid) => pid !== from && !cut.reports.some(([other]) => other === pid));
+    if (!cut) return NONE;
+    if (live.some((pid) => pid !== from && !cut.reports.some(([other]) => other === pid))) return ALWAYS;
+    return self.role === 'active' || self.role === 'shadow' ? REPORT : LOW_REPORT;
   }
-  if (head.kind !== 'passed' || self.role === 'seat') return false;
-  return (head.V ?? []).every((value, i) => value <= (self.V[i] ?? 0));
+  if (head.kind !== 'passed' || self.role === 'seat') return NONE;
+  if ((head.V ?? []).every((value, i) => value <= (self.V[i] ?? 0))) return ALWAYS;
+  return cut ? KEPT : NONE;
 }
