@@ -49,7 +49,7 @@ function drivers(lines: TraceLine[], c: Causality, tally: Tally, out: Violation[
       for (const { line, board } of known.values()) {
         if (board !== trace.board) continue;
         line.slack = true;
-        line.anew = note.resumed !== true;
+        if (note.resumed !== true) line.anew = true;
       }
     }
     if (note.kind !== 'driver') continue;

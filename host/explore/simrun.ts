@@ -113,6 +113,7 @@ function settingOf(plan: Plan): Setting {
     writeMs: choose(2, 'shared writes') === 0 ? 0 : 1 + choose(6, 'write'),
     beatMs: 40,
     absentMs: 240,
+    patienceMs: 4000,
   };
 }
 

@@ -42,7 +42,10 @@ export interface Setting {
   /** longest time that a write waits for others to share it */
   writeMs: number;
   beatMs: number;
+  /** silence of a low process after which survivors declare it dead */
   absentMs: number;
+  /** and low processes, which have to know only to end a commit (PROTOCOL 5.0.6) */
+  patienceMs: number;
 }
 
 const WINDOW = 32;
@@ -884,7 +887,10 @@ export class SimWorld {
       }
       for (const pid of self.guarded && self.op ? self.op.lows : []) {
         if (pid === cell.pid || self.closed.includes(pid) || self.cut?.reported) continue;
-        if (this.now - Math.max(board.heard[pid] ?? 0, self.since, board.bootedAt) > absentMs)
+        // a low process that ends a commit without another one that is only late loses what that one has sent: the
+        // survivors have its marker, and do not know of the verdict
+        const patience = isSurvivor(self) ? absentMs : this.setting.patienceMs;
+        if (this.now - Math.max(board.heard[pid] ?? 0, self.since, board.bootedAt) > patience)
           this.miss(cell, pid, 'silent');
       }
     }
@@ -1040,6 +1046,9 @@ export class SimWorld {
       if (self.role === 'seat' && !operation.lows.includes(cell.pid)) continue;
       this.give(cell, { kind: 'word', t: 0, seed: 0, word: 'stage', operation: structuredClone(operation) });
     }
+    // staging ends with a durable base: what was left for a former process of a seat's number must not come again
+    for (const board of this.boards) this.write(board);
+    for (const cell of this.cells) if (this.running(cell)) this.base(cell, []);
   }
 
   private makeSeat(cell: Cell, live: Pid[]): void {
