@@ -81,48 +81,54 @@ describe.each(GEOMETRY)('records, sectors of $sectorBytes bytes, units of $progr
     expect(nor.counts.sectorErases.slice(RECORD_SECTORS).every((n) => n === 0)).toBe(true);
   });
 
-  test.each([false, true])('a power cut at each step keeps the last record or has the new one (any order: %s)', (shuffled) => {
-    const random = createRandom(3, 'records');
-    // enough records that every position of a sector is met, the change of sectors included
-    const perSector = Math.floor(geometry.sectorBytes / 100);
-    let cuts = 0;
-    for (const before of [0, 1, perSector - 1, perSector, perSector + 1, 2 * perSector + 1]) {
-      for (let steps = 0; ; steps++) {
-        const nor = openNor(geometry);
-        const whole = openRecords(nor, crc32);
-        for (let i = 1; i <= before; i++) {
-          whole.value.epoch = i;
-          saveRecord(whole);
+  test.each([false, true])(
+    'a power cut at each step keeps the last record or has the new one (any order: %s)',
+    (shuffled) => {
+      const random = createRandom(3, 'records');
+      // enough records that every position of a sector is met, the change of sectors included
+      const perSector = Math.floor(geometry.sectorBytes / 100);
+      let cuts = 0;
+      for (const before of [0, 1, perSector - 1, perSector, perSector + 1, 2 * perSector + 1]) {
+        for (let steps = 0; ; steps++) {
+          const nor = openNor(geometry);
+          const whole = openRecords(nor, crc32);
+          for (let i = 1; i <= before; i++) {
+            whole.value.epoch = i;
+            saveRecord(whole);
+          }
+          const records = openRecords(fragile(nor, steps, random, shuffled), crc32);
+          records.value.epoch = before + 1;
+          let done = true;
+          try {
+            saveRecord(records);
+          } catch (error) {
+            expect(error).toBeInstanceOf(PowerCut);
+            done = false;
+            cuts++;
+          }
+          // the board starts, and what it writes then is kept
+          const after = openRecords(nor, crc32);
+          if (done) expect(after.value.epoch).toBe(before + 1);
+          else expect([before, before + 1]).toContain(after.value.epoch);
+          after.value.epoch = 1000;
+          saveRecord(after);
+          expect(openRecords(nor, crc32).value.epoch).toBe(1000);
+          if (done) break;
         }
-        const records = openRecords(fragile(nor, steps, random, shuffled), crc32);
-        records.value.epoch = before + 1;
-        let done = true;
-        try {
-          saveRecord(records);
-        } catch (error) {
-          expect(error).toBeInstanceOf(PowerCut);
-          done = false;
-          cuts++;
-        }
-        // the board starts, and what it writes then is kept
-        const after = openRecords(nor, crc32);
-        if (done) expect(after.value.epoch).toBe(before + 1);
-        else expect([before, before + 1]).toContain(after.value.epoch);
-        after.value.epoch = 1000;
-        saveRecord(after);
-        expect(openRecords(nor, crc32).value.epoch).toBe(1000);
-        if (done) break;
       }
-    }
-    expect(cuts).toBeGreaterThan(40);
-  });
+      expect(cuts).toBeGreaterThan(40);
+    },
+  );
 
   test('cut after cut after cut: never an older record than before', () => {
     const random = createRandom(11, 'storm');
     const nor = openNor(geometry);
     let kept = 0;
     for (let i = 1; i <= 400; i++) {
-      const records = openRecords(fragile(nor, Math.floor(random.next() * (400 / geometry.programBytes)), random, random.next() < 0.5), crc32);
+      const records = openRecords(
+        fragile(nor, Math.floor(random.next() * (400 / geometry.programBytes)), random, random.next() < 0.5),
+        crc32,
+      );
       expect(records.value.epoch, `cut ${i}`).toBeGreaterThanOrEqual(kept);
       kept = records.value.epoch;
       records.value.epoch = i;

@@ -104,7 +104,9 @@ async function run(seed: number, victims: string[]): Promise<Run> {
       await rig.wait(4000);
     }
     const status = await rig.status('control');
-    log.push(`then: guarded ${status.guarded}, lost '${status.lost}', runs ${status.plan?.name}, epoch ${status.epoch}`);
+    log.push(
+      `then: guarded ${status.guarded}, lost '${status.lost}', runs ${status.plan?.name}, epoch ${status.epoch}`,
+    );
     if (status.lost || status.guarded) break;
     running = status.plan?.hash === upgrade.hash ? upgrade : running;
   }
@@ -139,11 +141,20 @@ test.each(SPARE_SEEDS)('a spare board that fails at any moment, seed %i: no chec
   await made.rig.close();
 });
 
-test.each(ALL_SEEDS)('any board that fails at any moment, seed %i: one verdict, nothing unvalidated gets out', async (seed) => {
-  const made = await run(seed, BOARDS);
-  await settled(made);
-  // durability is off: what a survivor loses with its power is lost, and messages with it
-  const kept = ['verdict', 'containment', 'truth', 'cascade', 'memory'];
-  expect(made.rig.check().violations.filter((v) => kept.includes(v.rule)).slice(0, 3), made.log.join('\n')).toEqual([]);
-  await made.rig.close();
-});
+test.each(ALL_SEEDS)(
+  'any board that fails at any moment, seed %i: one verdict, nothing unvalidated gets out',
+  async (seed) => {
+    const made = await run(seed, BOARDS);
+    await settled(made);
+    // durability is off: what a survivor loses with its power is lost, and messages with it
+    const kept = ['verdict', 'containment', 'truth', 'cascade', 'memory'];
+    expect(
+      made.rig
+        .check()
+        .violations.filter((v) => kept.includes(v.rule))
+        .slice(0, 3),
+      made.log.join('\n'),
+    ).toEqual([]);
+    await made.rig.close();
+  },
+);

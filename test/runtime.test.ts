@@ -8,7 +8,20 @@ import { processesOf, systemStatus } from '../host/operate/status.ts';
 import type { Version } from '../host/operate/version.ts';
 import { imageOf } from '../host/operate/version.ts';
 import type { Change, Rig, RigOptions } from './fixtures/lab.ts';
-import { ACTUATOR, BOARDS, base, bring, CONTROLLER, ESTIMATOR, SENSOR, SENSORS, SPARE, TELEMETRY, upgradeOf, versionOf } from './fixtures/lab.ts';
+import {
+  ACTUATOR,
+  BOARDS,
+  base,
+  bring,
+  CONTROLLER,
+  ESTIMATOR,
+  SENSOR,
+  SENSORS,
+  SPARE,
+  TELEMETRY,
+  upgradeOf,
+  versionOf,
+} from './fixtures/lab.ts';
 
 let rig: Rig | null = null;
 
@@ -142,11 +155,7 @@ const faults: [string, Change, RegExp][] = [
     /broken/,
   ],
   ['hangs', { components: { ...PAIR, [ESTIMATOR]: { board: SPARE, handler: 'while (s.n > 60) {}' } } }, /^hang/],
-  [
-    'hangs beside its shadow',
-    { components: { ...PAIR, [CONTROLLER]: { handler: 'while (s.n > 60) {}' } } },
-    /^hang/,
-  ],
+  ['hangs beside its shadow', { components: { ...PAIR, [CONTROLLER]: { handler: 'while (s.n > 60) {}' } } }, /^hang/],
   [
     'floods',
     {
@@ -209,44 +218,55 @@ const faults: [string, Change, RegExp][] = [
   ],
 ];
 
-test.each(faults)('a low process that %s is contained: takeover without restart or transfer', async (_what, change, why) => {
-  const r = await up(PLACES);
-  await guarded(r, { ...change, changed: true });
-  const boots = r.notes('boot').length;
-  const outcome = await r.awaitEnd(15_000);
-  expect(outcome).toMatchObject({ cut: 'recovery' });
-  const failed = r.lab.now();
-  expect(outcome?.why).toMatch(why);
-  await r.wait(3000);
-  expect(await roles(r)).toEqual(OLD);
-  expect(r.notes('boot').length).toBe(boots);
-  expect(r.effects('takeover').map((e) => e.process).sort()).toEqual(['controller/0', 'estimator/0']);
-  wheelUnbroken(r);
-  // the wheel goes on at its rate with plausible values, and has not had to wait long
-  const after = r.put('wheel', failed);
-  expect(after.length).toBeGreaterThan(25);
-  for (const p of r.put('wheel')) expect(Math.abs(p.values.u as number)).toBeLessThanOrEqual(2);
-  const report = judged(r);
-  expect(report.counts).toMatchObject({ 'cuts: recovery': 1 });
-});
+test.each(faults)(
+  'a low process that %s is contained: takeover without restart or transfer',
+  async (_what, change, why) => {
+    const r = await up(PLACES);
+    await guarded(r, { ...change, changed: true });
+    const boots = r.notes('boot').length;
+    const outcome = await r.awaitEnd(15_000);
+    expect(outcome).toMatchObject({ cut: 'recovery' });
+    const failed = r.lab.now();
+    expect(outcome?.why).toMatch(why);
+    await r.wait(3000);
+    expect(await roles(r)).toEqual(OLD);
+    expect(r.notes('boot').length).toBe(boots);
+    expect(
+      r
+        .effects('takeover')
+        .map((e) => e.process)
+        .sort(),
+    ).toEqual(['controller/0', 'estimator/0']);
+    wheelUnbroken(r);
+    // the wheel goes on at its rate with plausible values, and has not had to wait long
+    const after = r.put('wheel', failed);
+    expect(after.length).toBeGreaterThan(25);
+    for (const p of r.put('wheel')) expect(Math.abs(p.values.u as number)).toBeLessThanOrEqual(2);
+    const report = judged(r);
+    expect(report.counts).toMatchObject({ 'cuts: recovery': 1 });
+  },
+);
 
 test.each([
   ['hang', 'while (event.data.u > 1.8) {}', /^hang/],
   ['throw', 'if (event.data.u > 1.8) throw new Error("poisoned");', /poisoned/],
-])('a value that makes a survivor %s is the new version’s fault: rolled back, and the survivor goes on', async (_what, handler, why) => {
-  const version = base();
-  const poisonable = upgradeOf(version, { components: { [ACTUATOR]: { handler } } });
-  poisonable.plan.upgrade = null;
-  const r = await up({ ...PLACES, version: versionOf(poisonable.plan, poisonable.modules) });
-  await guarded(r, { components: { ...PAIR, [CONTROLLER]: { handler: 'if (s.n > 52) u = 1.9;' } }, changed: true });
-  const outcome = await r.awaitEnd(10_000);
-  expect(outcome).toMatchObject({ cut: 'recovery' });
-  expect(outcome?.why).toMatch(why);
-  await r.wait(2000);
-  expect(await r.process('control', 'actuator/0')).toMatchObject({ role: 'active', rollbacks: 1, errors: 0 });
-  wheelUnbroken(r);
-  judged(r);
-});
+])(
+  'a value that makes a survivor %s is the new version’s fault: rolled back, and the survivor goes on',
+  async (_what, handler, why) => {
+    const version = base();
+    const poisonable = upgradeOf(version, { components: { [ACTUATOR]: { handler } } });
+    poisonable.plan.upgrade = null;
+    const r = await up({ ...PLACES, version: versionOf(poisonable.plan, poisonable.modules) });
+    await guarded(r, { components: { ...PAIR, [CONTROLLER]: { handler: 'if (s.n > 52) u = 1.9;' } }, changed: true });
+    const outcome = await r.awaitEnd(10_000);
+    expect(outcome).toMatchObject({ cut: 'recovery' });
+    expect(outcome?.why).toMatch(why);
+    await r.wait(2000);
+    expect(await r.process('control', 'actuator/0')).toMatchObject({ role: 'active', rollbacks: 1, errors: 0 });
+    wheelUnbroken(r);
+    judged(r);
+  },
+);
 
 test('what a compensation mends does not end the operation', async () => {
   const r = await up(PLACES);
@@ -318,32 +338,35 @@ test('a low process declared dead by mistake stops when it is heard again, and l
   judged(r);
 });
 
-test.each(['its power', 'its link'])('a seat’s board has lost %s: the start is cancelled, and works later', async (what) => {
-  const r = await up(PLACES);
-  const upgrade = upgradeOf(r.version, { components: PAIR, changed: true });
-  await r.stage(upgrade);
-  await r.wait(300);
-  if (what === 'its power') await r.lab.power('spare', false);
-  else r.lab.linked('spare', false);
-  await r.lab.request('sensors', 'word', { word: 'start', op: upgrade.hash });
-  await r.wait(2500);
-  expect(new Set(Object.values(r.decisions(2)))).toEqual(new Set(['cancel']));
-  for (const board of ['sensors', 'compute', 'control']) {
-    const status = await r.status(board);
-    expect(status).toMatchObject({ epoch: 2, guarded: false, upgrade: { hash: upgrade.hash }, quarantined: [] });
-    for (const p of status.processes) if (p.role !== 'seat') expect(p).toMatchObject({ role: 'active', cut: null });
-  }
-  if (what === 'its power') await r.lab.power('spare', true);
-  else r.lab.linked('spare', true);
-  await r.wait(1500);
-  expect(await r.start()).toMatchObject({ cut: 'start', epoch: 3 });
-  await r.wait(2000);
-  expect(await r.end('commit')).toMatchObject({ cut: 'commit' });
-  await r.wait(1000);
-  expect(await roles(r)).toEqual(NEW);
-  wheelUnbroken(r);
-  judged(r);
-});
+test.each(['its power', 'its link'])(
+  'a seat’s board has lost %s: the start is cancelled, and works later',
+  async (what) => {
+    const r = await up(PLACES);
+    const upgrade = upgradeOf(r.version, { components: PAIR, changed: true });
+    await r.stage(upgrade);
+    await r.wait(300);
+    if (what === 'its power') await r.lab.power('spare', false);
+    else r.lab.linked('spare', false);
+    await r.lab.request('sensors', 'word', { word: 'start', op: upgrade.hash });
+    await r.wait(2500);
+    expect(new Set(Object.values(r.decisions(2)))).toEqual(new Set(['cancel']));
+    for (const board of ['sensors', 'compute', 'control']) {
+      const status = await r.status(board);
+      expect(status).toMatchObject({ epoch: 2, guarded: false, upgrade: { hash: upgrade.hash }, quarantined: [] });
+      for (const p of status.processes) if (p.role !== 'seat') expect(p).toMatchObject({ role: 'active', cut: null });
+    }
+    if (what === 'its power') await r.lab.power('spare', true);
+    else r.lab.linked('spare', true);
+    await r.wait(1500);
+    expect(await r.start()).toMatchObject({ cut: 'start', epoch: 3 });
+    await r.wait(2000);
+    expect(await r.end('commit')).toMatchObject({ cut: 'commit' });
+    await r.wait(1000);
+    expect(await roles(r)).toEqual(NEW);
+    wheelUnbroken(r);
+    judged(r);
+  },
+);
 
 test('a seat’s board restarts while the upgrade is staged: the old version’s channels go on', async () => {
   const r = await up(PLACES);
@@ -363,7 +386,11 @@ test.each([
   ['throws', 'throw new Error("cannot migrate");', /cannot migrate/],
   ['hangs', 'while (true) {}', /hang/],
   ['gives nothing', 'return null;', /no state/],
-  ['gives a pending message that is none', 'return { state: old, pending: [{ type: "Nothing", data: {} }] };', /Nothing/],
+  [
+    'gives a pending message that is none',
+    'return { state: old, pending: [{ type: "Nothing", data: {} }] };',
+    /Nothing/,
+  ],
 ])('a migrate that %s cancels the start with everything as it was', async (_what, migrate, why) => {
   const r = await up(PLACES);
   const upgrade = upgradeOf(r.version, { components: { ...PAIR, [CONTROLLER]: { migrate } }, changed: true });
@@ -375,7 +402,12 @@ test.each([
   await r.wait(2000);
   expect(await roles(r)).toEqual({ ...OLD, 'estimator/1': 'seat', 'controller/1': 'seat' });
   for (const board of BOARDS) {
-    expect(await r.status(board)).toMatchObject({ guarded: false, epoch: 2, quarantined: [], plan: { hash: r.version.hash } });
+    expect(await r.status(board)).toMatchObject({
+      guarded: false,
+      epoch: 2,
+      quarantined: [],
+      plan: { hash: r.version.hash },
+    });
   }
   wheelUnbroken(r);
   judged(r);
@@ -432,7 +464,8 @@ test('a survivor’s board dies during a cut: outputs are held, status names it;
   await r.lab.power('sensors', true);
   await r.wait(2500);
   // the others know that what the board's processes knew is gone, and so does the board itself
-  for (const board of ['compute', 'control', 'sensors']) expect((await r.status(board)).lost).toMatch(/restarted under guard/);
+  for (const board of ['compute', 'control', 'sensors'])
+    expect((await r.status(board)).lost).toMatch(/restarted under guard/);
   expect((await r.status('compute')).lost).toContain('sensors');
   const puts = r.put('wheel').length;
   await r.wait(2000);
@@ -529,7 +562,10 @@ test('a restart outside guarded operation: channels begin anew, and the system g
 
 test('a second guarded operation after a revert, and a third after a commit: sides flip and flip back', async () => {
   const r = await up(PLACES);
-  await guarded(r, { components: { ...PAIR, [CONTROLLER]: { handler: 'if (s.n > 40) throw new Error("first");' } }, changed: true });
+  await guarded(r, {
+    components: { ...PAIR, [CONTROLLER]: { handler: 'if (s.n > 40) throw new Error("first");' } },
+    changed: true,
+  });
   expect(await r.awaitEnd(8000)).toMatchObject({ cut: 'recovery', epoch: 3 });
   await r.wait(500);
   const second = await guarded(r, { components: PAIR, changed: true, name: 'second' });
@@ -669,7 +705,9 @@ test('a reverted upgrade is in quarantine, and staged only --again', async () =>
   await r.end('abort');
   await r.wait(300);
   await expect(r.stage(upgrade)).rejects.toMatchObject({ code: 'E_QUARANTINE', exit: 7 });
-  await expect(r.lab.upload('control', 'staged', imageOf(upgrade, 'control'))).rejects.toMatchObject({ code: 'E_QUARANTINE' });
+  await expect(r.lab.upload('control', 'staged', imageOf(upgrade, 'control'))).rejects.toMatchObject({
+    code: 'E_QUARANTINE',
+  });
   // it outlives a restart
   await r.lab.power('control', false);
   await r.lab.power('control', true);
@@ -694,7 +732,9 @@ test('a staged upgrade is dropped: nothing of it is left, and another can be sta
   await r.wait(500);
   expect(await roles(r)).toEqual(OLD);
   await expect(r.start()).rejects.toMatchObject({ code: 'E_STAGED' });
-  await expect(r.lab.request('control', 'word', { word: 'start', op: upgrade.hash })).rejects.toMatchObject({ code: 'E_REFUSED' });
+  await expect(r.lab.request('control', 'word', { word: 'start', op: upgrade.hash })).rejects.toMatchObject({
+    code: 'E_REFUSED',
+  });
   await r.lab.power('spare', false);
   await r.lab.power('spare', true);
   await r.wait(1500);
@@ -722,14 +762,17 @@ test.each([
   wheelUnbroken(r);
   judged(r);
   const bus = (await r.status('compute')).bus;
-  if (lockstep.loss) expect(bus.resent).toBeGreaterThan(20);
-  if (lockstep.damage) expect(bus.bad).toBeGreaterThan(20);
+  if ('loss' in lockstep) expect(bus.resent).toBeGreaterThan(20);
+  if ('damage' in lockstep) expect(bus.bad).toBeGreaterThan(20);
 });
 
 test('one seed, one trace, to the byte', async () => {
   const run = async (seed: number): Promise<string> => {
     const r = await up({ ...PLACES, seed, lockstep: { loss: 0.05 } });
-    await guarded(r, { components: { ...PAIR, [CONTROLLER]: { handler: 'if (s.n > 40 && io.random() < 0.2) u = 9;' } }, changed: true });
+    await guarded(r, {
+      components: { ...PAIR, [CONTROLLER]: { handler: 'if (s.n > 40 && io.random() < 0.2) u = 9;' } },
+      changed: true,
+    });
     await r.awaitEnd(20_000);
     await r.wait(500);
     const text = r.lines.map((line) => JSON.stringify(line)).join('\n');
@@ -757,7 +800,8 @@ test('two upgrades started at once on different boards: both starts are cancelle
   await Promise.all(words);
   await r.wait(3000);
   expect(verdict(r, 2)).toEqual(['cancel']);
-  for (const board of BOARDS) expect(await r.status(board)).toMatchObject({ guarded: false, plan: { hash: r.version.hash } });
+  for (const board of BOARDS)
+    expect(await r.status(board)).toMatchObject({ guarded: false, plan: { hash: r.version.hash } });
   await r.stage(one);
   await r.wait(300);
   expect(await r.start()).toMatchObject({ cut: 'start', epoch: 3 });
@@ -773,7 +817,10 @@ test('what a cut or a guarded operation needs in flash is not touched', async ()
   const r = await up(PLACES);
   const upgrade = await guarded(r, { components: PAIR, changed: true });
   for (const slot of ['active', 'staged'] as const) {
-    await expect(r.lab.upload('control', slot, imageOf(upgrade, 'control'))).rejects.toMatchObject({ code: 'E_GUARDED', exit: 5 });
+    await expect(r.lab.upload('control', slot, imageOf(upgrade, 'control'))).rejects.toMatchObject({
+      code: 'E_GUARDED',
+      exit: 5,
+    });
   }
   await expect(r.lab.request('control', 'drop')).rejects.toMatchObject({ code: 'E_GUARDED' });
   await expect(flash(r.lab, r.version)).rejects.toMatchObject({ code: 'E_GUARDED' });
@@ -795,7 +842,12 @@ test('a board that restarts under guard and has no survivors follows the commit 
   expect(await r.status('spare')).toMatchObject({ guarded: true, lost: '', plan: { hash: r.version.hash } });
   expect(await r.end('commit')).toMatchObject({ cut: 'commit' });
   await r.wait(1500);
-  expect(await r.status('spare')).toMatchObject({ guarded: false, epoch: 3, plan: { hash: upgrade.hash }, quarantined: [] });
+  expect(await r.status('spare')).toMatchObject({
+    guarded: false,
+    epoch: 3,
+    plan: { hash: upgrade.hash },
+    quarantined: [],
+  });
   const next = upgradeOf(upgrade, { components: { [ESTIMATOR]: { board: SPARE } } });
   await r.stage(next);
   judged(r);
@@ -820,7 +872,12 @@ test('a low process that dies as the commit is decided begins anew as an ordinar
     expect(await roles(r), `${ms} ms`).toEqual(committed ? NEW : OLD);
     for (const board of BOARDS) {
       const plan = committed ? upgrade.hash : r.version.hash;
-      expect(await r.status(board), `${ms} ms`).toMatchObject({ plan: { hash: plan }, epoch: 3, guarded: false, lost: '' });
+      expect(await r.status(board), `${ms} ms`).toMatchObject({
+        plan: { hash: plan },
+        epoch: 3,
+        guarded: false,
+        lost: '',
+      });
     }
     expect(r.put('wheel', since).length, `${ms} ms`).toBeGreaterThan(10);
     await r.close();
@@ -870,7 +927,10 @@ test('a survivor’s board restarts in the middle of a start: the guard is not k
       const since = r.lab.now();
       await r.wait(1000);
       expect(new Set(boards.map((b) => b.epoch)).size, `${ms} ms`).toBe(1);
-      expect(boards.every((b) => !b.guarded), `${ms} ms`).toBe(true);
+      expect(
+        boards.every((b) => !b.guarded),
+        `${ms} ms`,
+      ).toBe(true);
       expect(r.put('wheel', since).length, `${ms} ms`).toBeGreaterThan(5);
     } else expect(lost, `${ms} ms`).toBeGreaterThanOrEqual(3);
     await r.close();
@@ -881,30 +941,36 @@ test.each([
   ['with the old version', 0],
   ['on a board of the new version', SPARE],
   ['on a third board', 2],
-])('inputs of a device %s: each once to old and new version, through start, recovery, start and commit', async (_what, home) => {
-  const version = base((plan) => {
-    const device = plan.devices[0];
-    if (device) device.board = home;
-    for (const type of plan.types) type.perSecond = 400;
-  });
-  const r = await up({ version, periodMs: 9, places: { 'sensor/1': 'spare' }, lockstep: { loss: 0.05, jitterMs: 4 } }, 300);
-  const change: Change = { components: { [SENSOR]: { board: SPARE } }, policy: { lead: 300 } };
-  for (const [word, cut] of [
-    ['abort', 'recovery'],
-    ['commit', 'commit'],
-  ] as const) {
-    await guarded(r, { ...change, name: word });
-    await r.wait(300);
-    expect(await r.end(word)).toMatchObject({ cut });
-    await r.wait(300);
-  }
-  expect((await roles(r))['sensor/1']).toBe('active');
-  wheelUnbroken(r);
-  const report = judged(r);
-  expect(report.counts['device inputs']).toBeGreaterThan(200);
-  const dropped = (await r.status(BOARDS[home] as string)).devices.find((d) => d.name === 'gyro');
-  expect(dropped?.dropped).toBeLessThan(100);
-});
+])(
+  'inputs of a device %s: each once to old and new version, through start, recovery, start and commit',
+  async (_what, home) => {
+    const version = base((plan) => {
+      const device = plan.devices[0];
+      if (device) device.board = home;
+      for (const type of plan.types) type.perSecond = 400;
+    });
+    const r = await up(
+      { version, periodMs: 9, places: { 'sensor/1': 'spare' }, lockstep: { loss: 0.05, jitterMs: 4 } },
+      300,
+    );
+    const change: Change = { components: { [SENSOR]: { board: SPARE } }, policy: { lead: 300 } };
+    for (const [word, cut] of [
+      ['abort', 'recovery'],
+      ['commit', 'commit'],
+    ] as const) {
+      await guarded(r, { ...change, name: word });
+      await r.wait(300);
+      expect(await r.end(word)).toMatchObject({ cut });
+      await r.wait(300);
+    }
+    expect((await roles(r))['sensor/1']).toBe('active');
+    wheelUnbroken(r);
+    const report = judged(r);
+    expect(report.counts['device inputs']).toBeGreaterThan(200);
+    const dropped = (await r.status(BOARDS[home] as string)).devices.find((d) => d.name === 'gyro');
+    expect(dropped?.dropped).toBeLessThan(100);
+  },
+);
 
 test('ten minutes, guarded and not: queues, channels and journals stay as short as after one', async () => {
   const r = await up({ ...PLACES, lockstep: { traces: false, loss: 0.02 } });
