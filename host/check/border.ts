@@ -8,8 +8,8 @@ import { count } from './types.ts';
 
 interface Line {
   last: number;
-  /** a power cut may have caught one output in the driver's hands */
-  slack: boolean;
+  /** power cuts, each of which may have caught one output in the driver's hands */
+  slack: number;
   /** the board began anew: the driver may have kept its number or not; or the component is no more, and may come back */
   anew: boolean;
 }
@@ -31,8 +31,8 @@ function departures(c: Causality): Map<TraceLine, number[]> {
 function drivers(lines: TraceLine[], c: Causality, tally: Tally, out: Violation[]): number {
   const known = new Map<string, { line: Line; board: string }>();
   const gone = departures(c);
-  /** boards that have come back: the very first output may have been in the driver's hands */
-  const back = new Set<string>();
+  /** boards that have come back, how often: the very first output may have been in the driver's hands */
+  const back = new Map<string, number>();
   let seen = 0;
   for (const trace of lines) {
     for (const component of gone.get(trace) ?? []) {
@@ -45,10 +45,10 @@ function drivers(lines: TraceLine[], c: Causality, tally: Tally, out: Violation[
     }
     if (!note) continue;
     if (note.kind === 'boot') {
-      back.add(trace.board ?? '');
+      back.set(trace.board ?? '', (back.get(trace.board ?? '') ?? 0) + 1);
       for (const { line, board } of known.values()) {
         if (board !== trace.board) continue;
-        line.slack = true;
+        line.slack++;
         if (note.resumed !== true) line.anew = true;
       }
     }
@@ -59,17 +59,18 @@ function drivers(lines: TraceLine[], c: Causality, tally: Tally, out: Violation[
     count(tally, 'outputs done by drivers');
     const key = `device ${note.device}, component ${note.component}`;
     const entry = known.get(key) ?? {
-      line: { last: 0, slack: back.has(trace.board ?? ''), anew: false },
+      line: { last: 0, slack: back.get(trace.board ?? '') ?? 0, anew: false },
       board: trace.board ?? '',
     };
     known.set(key, entry);
     const { line } = entry;
-    const lenient = line.slack && (e === line.last || e === line.last + 2);
+    const missing = e - line.last - 1;
+    const lenient = missing === -1 ? line.slack > 0 : missing > 0 && missing <= line.slack;
     if (e !== line.last + 1 && !lenient && !(line.anew && e === 1)) {
       const why = `${key}: did e=${e} after e=${line.last}`;
       out.push({ rule: 'border', process: key, n: 0, t: trace.t ?? 0, why });
     }
-    if (line.slack && e !== line.last + 1) line.slack = false;
+    if (lenient) line.slack -= Math.abs(missing);
     line.anew = false;
     line.last = e;
   }

@@ -1033,7 +1033,10 @@ export class SimWorld {
       if (epoch >= 0 && self.epoch !== epoch) return false;
       epoch = self.epoch;
     }
-    for (const { self, dead } of this.cells) if (self && !dead && self.role === 'low') return false;
+    // a shadow that has not heard the end of the last operation still needs what others have sent it
+    for (const { self, dead } of this.cells) {
+      if (self && !dead && (self.role === 'low' || self.role === 'shadow')) return false;
+    }
     return true;
   }
 
@@ -1052,7 +1055,6 @@ export class SimWorld {
   }
 
   private makeSeat(cell: Cell, live: Pid[]): void {
-    if (cell.self?.role === 'seat' && !cell.dead) return;
     if (cell.self && !cell.dead) this.note(cell.board, { kind: 'gone', pid: cell.pid });
     cell.life++;
     cell.dead = false;
