@@ -184,9 +184,12 @@ function settle(self: Process, t: number, effects: Effect[], app: Application): 
   }
 }
 
-/** A survivor on the same board has decided a recovery: a low process stops at once (PROTOCOL 5.4). */
+/**
+ * A survivor on the same board has decided a recovery: a low process stops at once (PROTOCOL 5.4), and so does a seat
+ * that has its handover and hears only now that it was started.
+ */
 export function stopLow(self: Process, effects: Effect[]): void {
-  if (self.role === 'low') stop(self, effects);
+  if (self.role === 'low' || (self.role === 'seat' && self.seat)) stop(self, effects);
 }
 
 function hear(self: Process, event: Event, effects: Effect[], app: Application): void {
@@ -210,14 +213,14 @@ function hear(self: Process, event: Event, effects: Effect[], app: Application):
     if (event.epoch !== self.epoch || !self.guarded) return;
     learn(self, event.V, effects);
     if (!self.cut) hearLow(self, event, effects);
-  } else if (self.role === 'seat' && kind !== 'word') hearSeat(self, event, effects, app);
+  } else if (kind === 'stop') stopLow(self, effects);
+  else if (self.role === 'seat' && kind !== 'word') hearSeat(self, event, effects, app);
   else if (kind === 'freeze') hearMarker(self, event, effects);
   else if (kind === 'report') hearReport(self, event);
   else if (kind === 'migrated') hearMigrated(self, event);
   else if (kind === 'absent') hearAbsence(self, event.pid as Pid, event.why || 'silent', effects);
   else if (kind === 'reborn') hearReborn(self, event, effects);
   else if (kind === 'acked') hearAcked(self, event);
-  else if (kind === 'stop') stopLow(self, effects);
   else if (kind === 'fail') misbehaves(self, event.why || 'failed', effects);
   else if (kind === 'word') hearWord(self, event, effects);
 }

@@ -2,8 +2,16 @@
 // nothing comes from a process that the receiver has reported as absent.
 
 import { causality } from './causal.ts';
-import type { Tally, TraceLine, Violation } from './types.ts';
+import type { Tally, TraceEvent, TraceLine, TraceMessage, Violation } from './types.ts';
 import { count } from './types.ts';
+
+/** What was sent is what was taken. */
+function same(sent: TraceMessage, taken: TraceEvent): boolean {
+  if (sent.kind !== 'app' || sent.q === undefined || taken.q === undefined) return true;
+  if (sent.q !== taken.q) return false;
+  const content = (sent as TraceEvent).data;
+  return content === taken.data || JSON.stringify(content) === JSON.stringify(taken.data);
+}
 
 export function fifo(lines: TraceLine[], tally: Tally = {}): Violation[] {
   const c = causality(lines);
@@ -30,6 +38,8 @@ export function fifo(lines: TraceLine[], tally: Tally = {}): Violation[] {
         if (fact.why) say(`${event?.kind} from ${c.names.get(from)}: ${fact.why}`);
         else if (fact.sent && fact.sent.message.kind !== event?.kind) {
           say(`took ${event?.kind} number ${event?.n}; ${c.names.get(from)} sent ${fact.sent.message.kind}`);
+        } else if (fact.sent && event && !same(fact.sent.message, event)) {
+          say(`took another message number ${event.n} than ${c.names.get(from)} sent`);
         }
         if (closed.get(step.pid)?.has(from)) say(`took ${event?.kind} from ${c.names.get(from)} after its verdict`);
         const epoch = epochs.get(step.pid);

@@ -111,6 +111,7 @@ function settingOf(plan: Plan): Setting {
     durability: plan.durability,
     baseEvery: 4 + choose(60, 'base'),
     writeMs: choose(2, 'shared writes') === 0 ? 0 : 1 + choose(6, 'write'),
+    driverMs: choose(2, 'driver') === 0 ? 2 : 20,
     beatMs: 40,
     absentMs: 240,
     patienceMs: 4000,

@@ -41,6 +41,8 @@ export interface Setting {
   baseEvery: number;
   /** longest time that a write waits for others to share it */
   writeMs: number;
+  /** longest time that a driver takes for an output */
+  driverMs: number;
   beatMs: number;
   /** silence of a low process after which survivors declare it dead */
   absentMs: number;
@@ -430,12 +432,14 @@ export class SimWorld {
     this.put({ t, place: 0, what: 'write', board, boots: board.boots });
   }
 
-  /** PROTOCOL 7.2: low processes beside a survivor that has decided a recovery stop at once. */
+  /** PROTOCOL 3.6, 7.2: low processes beside a survivor that has decided a recovery stop at once, and those to be. */
   private stopLows(cell: Cell, effect: Effect): void {
     if (effect.cut !== 'recovery' || !isSurvivor(cell.self as Process)) return;
     for (const other of cell.board.cells) {
       const low = this.running(other);
-      if (low?.role !== 'low' || low.epoch >= (effect.epoch as number)) continue;
+      if (!low || (low.role !== 'low' && !(low.role === 'seat' && low.seat)) || low.epoch >= (effect.epoch as number)) {
+        continue;
+      }
       this.give(other, { kind: 'stop', t: 0, seed: 0 });
     }
   }
@@ -617,7 +621,7 @@ export class SimWorld {
   private driveSoon(device: Device): void {
     if (device.busy || device.queue.length === 0) return;
     device.busy = true;
-    const t = this.now + this.random() * 2;
+    const t = this.now + this.random() * this.setting.driverMs;
     this.put({ t, place: 0, what: 'driver', device, boots: device.board.boots });
   }
 
@@ -655,7 +659,14 @@ export class SimWorld {
       const old = self.live[reads] as Pid;
       const low = self.guarded && self.op ? self.op.lows.find((pid) => pid >> 1 === reads) : undefined;
       device.readers = old >= 0 ? [old] : [];
-      if (low !== undefined) device.readers.push(low);
+      if (low !== undefined) {
+        device.readers.push(low);
+        // what the old version has not taken yet it may never take, and pass on, if the operation ends before
+        const out = this.makeOut(-1, device.index, low);
+        out.queue = (device.toReaders.get(old)?.queue ?? []).slice();
+        device.toReaders.set(low, out);
+        this.transmit(out);
+      }
       for (const to of device.toReaders.keys()) if (!device.readers.includes(to)) device.toReaders.delete(to);
     }
   }

@@ -246,7 +246,8 @@ function decided(world: World, self: Process, effect: Effect): void {
   });
   if (effect.cut !== 'recovery' || !survivor) return;
   for (const other of state.processes) {
-    if (!other || other.role !== 'low' || boardOf(world, other.pid) !== board || state.dead[other.pid]) continue;
+    if (!other || boardOf(world, other.pid) !== board || state.dead[other.pid]) continue;
+    if (other.role !== 'low' && !(other.role === 'seat' && other.seat && other.epoch < epoch)) continue;
     give(world, other.pid, { kind: 'stop', t: 0, seed: 0 });
   }
 }
