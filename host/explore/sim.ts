@@ -110,7 +110,7 @@ function runAll(first: number, runs: number, shard: [number, number], set: Parti
 function shrinkFirst(report: SimReport): void {
   const [first] = report.broken;
   if (!first) return;
-  const small = shrink(simulateLarge(planOf(first.seed, first.set)));
+  const small = shrink(simulateLarge(planOf(first.seed, first.set)), first.set);
   const { run } = small;
   say(
     `\nshrunk, after ${small.tries} tries, to ${run.plan.components} components and ${run.happened.events} events:\n`,

@@ -32,13 +32,18 @@ const LESS: [name: Exclude<keyof Plan, 'seed' | 'rules' | 'durability'>, least: 
 
 /**
  * Another size is another run, so each smaller one is tried as it comes: what is found fails the same check, and need
- * not be the same failure. `tries` bounds the work.
+ * not be the same failure. `given` is what was set for the failing run. `tries` bounds the work.
  */
-export function shrink(failing: SimRun, tries = 200, core: Core = CORE, mistakes: Mistakes = {}): Shrunk {
-  const { seed, rules } = failing.plan;
+export function shrink(
+  failing: SimRun,
+  given: Partial<Plan>,
+  tries = 200,
+  core: Core = CORE,
+  mistakes: Mistakes = {},
+): Shrunk {
+  const { seed } = failing.plan;
   const rule = failing.violations[0]?.rule;
-  const fixed: Partial<Plan> = rules === 'corrected' ? {} : { rules };
-  let best: Shrunk = { set: fixed, run: failing, tries: 0 };
+  let best: Shrunk = { set: given, run: failing, tries: 0 };
   let left = tries;
   const attempt = (change: Partial<Plan>): boolean => {
     if (left-- <= 0) return false;
