@@ -10,8 +10,10 @@ interface Line {
   last: number;
   /** power cuts, each of which may have caught one output in the driver's hands */
   slack: number;
-  /** the board began anew: the driver may have kept its number or not; or the component is no more, and may come back */
+  /** the board began anew: the driver may have kept its number or not */
   anew: boolean;
+  /** the component is no more; should it come back it begins at 1 */
+  gone: boolean;
 }
 
 /** By line of the trace: components that there are no more after the decision that it holds (PROTOCOL 5.2.4). */
@@ -36,7 +38,7 @@ function drivers(lines: TraceLine[], c: Causality, tally: Tally, out: Violation[
   let seen = 0;
   for (const trace of lines) {
     for (const component of gone.get(trace) ?? []) {
-      for (const [key, { line }] of known) if (key.endsWith(`, component ${component}`)) line.anew = true;
+      for (const [key, { line }] of known) if (key.endsWith(`, component ${component}`)) line.gone = true;
     }
     const note = trace.note;
     if (trace.trace !== undefined) {
@@ -59,19 +61,20 @@ function drivers(lines: TraceLine[], c: Causality, tally: Tally, out: Violation[
     count(tally, 'outputs done by drivers');
     const key = `device ${note.device}, component ${note.component}`;
     const entry = known.get(key) ?? {
-      line: { last: 0, slack: back.get(trace.board ?? '') ?? 0, anew: false },
+      line: { last: 0, slack: back.get(trace.board ?? '') ?? 0, anew: false, gone: false },
       board: trace.board ?? '',
     };
     known.set(key, entry);
     const { line } = entry;
     const missing = e - line.last - 1;
     const lenient = missing === -1 ? line.slack > 0 : missing > 0 && missing <= line.slack;
-    if (e !== line.last + 1 && !lenient && !(line.anew && e === 1)) {
+    if (e !== line.last + 1 && !lenient && !((line.anew || line.gone) && e === 1)) {
       const why = `${key}: did e=${e} after e=${line.last}`;
       out.push({ rule: 'border', process: key, n: 0, t: trace.t ?? 0, why });
     }
     if (lenient) line.slack -= Math.abs(missing);
     line.anew = false;
+    if (e === 1) line.gone = false;
     line.last = e;
   }
   return seen;

@@ -101,6 +101,8 @@ interface Cell {
   self: Process | null;
   /** its board is up, but it is gone for good */
   dead: boolean;
+  /** and is stopped for good: that is durable, and others may hear of it */
+  stopped: boolean;
   store: Store;
   logging: boolean;
   outs: Map<number, Out>;
@@ -277,6 +279,7 @@ export class SimWorld {
       life: 1,
       self,
       dead: false,
+      stopped: false,
       store: { base: null, log: [] },
       logging: true,
       outs: new Map(),
@@ -537,6 +540,7 @@ export class SimWorld {
     }
     for (const [cell, cut] of touched) {
       if (!cell.self) continue;
+      cell.stopped = cell.self.role === 'stopped';
       if (cell.logging && (cut || cell.store.log.length >= this.setting.baseEvery)) this.base(cell, []);
       if (cut && !this.logs(cell.self) && cell.self.role !== 'stopped') cell.logging = false;
       this.retrySoon(cell);
@@ -719,7 +723,7 @@ export class SimWorld {
     if (out.queue.length === 0 || !this.current(out)) return;
     const receiver = this.cell(out.to);
     // its board says that there is no such process any more
-    if (receiver.life !== out.toLife || receiver.dead || !receiver.self || receiver.self.role === 'stopped') {
+    if (receiver.life !== out.toLife || receiver.dead || !receiver.self || receiver.stopped) {
       out.queue = [];
       out.flying = 0;
       return;
@@ -1069,6 +1073,7 @@ export class SimWorld {
     if (cell.self && !cell.dead) this.note(cell.board, { kind: 'gone', pid: cell.pid });
     cell.life++;
     cell.dead = false;
+    cell.stopped = false;
     cell.self = this.make(cell.pid, 'seat', live, cell.app);
     cell.outs = new Map();
     cell.stash = [];
