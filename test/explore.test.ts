@@ -3,12 +3,18 @@
 
 import { describe, expect, test } from 'vitest';
 import type { TraceEffect } from '../host/check/types.ts';
+import { FINDINGS, search } from '../host/explore/counterexample.ts';
+import type { Explored } from '../host/explore/explore.ts';
+import { exploreAll } from '../host/explore/explore.ts';
 import { Scenario } from '../host/explore/scenario.ts';
 import { explore } from '../host/explore/search.ts';
 import { shapeOf } from '../host/explore/shape.ts';
-import { SMALL, smallWorld } from '../host/explore/shapes.ts';
+import { SHAPES, SMALL, smallWorld } from '../host/explore/shapes.ts';
 import { seededChoose, simulate } from '../host/explore/simulate.ts';
+import { differences, replay } from '../host/explore/state-replay.ts';
 import { input, processAt, takeable, takeInput } from '../host/explore/world.ts';
+import type { Change } from './mistake.ts';
+import { withMistake } from './mistake.ts';
 
 const S = 0;
 const L = 1;
@@ -19,6 +25,46 @@ const out = (pid: number) => ({ device: pid >> 1 });
 
 const RUNS = Number(process.env.RUNS ?? 1200);
 const STATES = Number(process.env.STATES ?? 2000);
+const FAST = Number(process.env.FAST ?? 10_000);
+
+const REDUCED = [
+  '1 low, 1 active: one message, a failure',
+  '1 low, 1 active: one message, commit or abort',
+  '1 low, 1 active: feedback into the cluster, commit against failure',
+  '1 low, 1 active: start with a migrate that fails or not, and an abort',
+  'start-crash',
+  'late-ack',
+];
+
+const PLANTED: { name: string; changes: Change[]; shape: string }[] = [
+  {
+    name: 'commit without flush',
+    changes: [
+      [
+        'core.ts',
+        "else if (self.role === 'low' && decision.cut === 'commit' && !flushed(self)) return;",
+        'else if (false) return;',
+      ],
+    ],
+    shape: 'commit-mirror',
+  },
+  {
+    name: 'acknowledged after the verdict',
+    changes: [
+      [
+        'core.ts',
+        "  if (self.role === 'stopped' || self.closed.indexOf(from) >= 0) return 'refuse';",
+        "  if (self.closed.indexOf(from) >= 0) return 'repeat';\n  if (self.role === 'stopped') return 'refuse';",
+      ],
+    ],
+    shape: 'late-ack',
+  },
+  {
+    name: 'dropped from the log as soon as it is validated',
+    changes: [['border.ts', 'entry.q <= self.safeQ[entry.to]) return;', 'entry.q <= self.V[0]) return;']],
+    shape: 'crash',
+  },
+];
 
 test(`${RUNS} seeded runs`, { timeout: 600_000 }, () => {
   const total: Record<string, number> = {};
@@ -38,6 +84,77 @@ describe('small systems', () => {
       const found = explore(smallWorld(small), { states: STATES, depth: 300 });
       expect(found.violations, JSON.stringify(found.trace.slice(-3))).toEqual([]);
       expect(found.complete || found.states >= STATES).toBe(true);
+    });
+  }
+});
+
+/** The ends of an exploration, in words. */
+function endsOf(found: Explored): Set<string> {
+  const out = new Set<string>();
+  const row = new Int32Array(found.system.width);
+  for (let i = 0; i < found.states; i++) {
+    found.rows.read(i, row);
+    if (found.system.list(row) === 0) out.add(found.system.signature(row));
+  }
+  return out;
+}
+
+describe('every state', () => {
+  for (const small of SHAPES) {
+    test(`${small.name}, as far as ${FAST} states`, { timeout: 120_000 }, () => {
+      const found = exploreAll(smallWorld(small), { states: FAST });
+      expect(found.wrongs, JSON.stringify(found.path)).toEqual([]);
+      expect(found.complete || found.states >= FAST).toBe(true);
+      // the world, with every check of traces, comes to the same
+      const row = new Int32Array(found.system.width);
+      for (let i = 0; i < 12; i++) {
+        const state = Math.floor((i * found.states) / 12);
+        const path = found.pathTo(state);
+        found.rows.read(state, row);
+        const world = smallWorld(small);
+        const ended = found.system.list(row) === 0;
+        expect(replay(world, path, ended), JSON.stringify(path)).toEqual([]);
+        expect(differences(found.system, row, world), JSON.stringify(path)).toEqual([]);
+      }
+    });
+  }
+
+  for (const name of REDUCED) {
+    test(`${name}: of orders that come to the same, one is enough`, { timeout: 120_000 }, () => {
+      const small = [...SMALL, ...SHAPES].find((one) => one.name === name);
+      if (!small) throw new Error(`no shape ${name}`);
+      const all = exploreAll(smallWorld(small), { states: 500_000, reduced: false });
+      const some = exploreAll(smallWorld(small), { states: 500_000 });
+      expect([all.complete, some.complete]).toEqual([true, true]);
+      expect(some.states).toBeLessThan(all.states);
+      const [many, few] = [endsOf(all), endsOf(some)];
+      expect([...many].filter((end) => !few.has(end)).map((end) => end.slice(0, 2000))).toEqual([]);
+      expect([...few].filter((end) => !many.has(end)).map((end) => end.slice(0, 2000))).toEqual([]);
+    });
+  }
+
+  for (const { name, changes, shape } of PLANTED) {
+    test(`finds a planted mistake: ${name}`, { timeout: 120_000 }, async () => {
+      const small = SHAPES.find((one) => one.name === shape);
+      if (!small) throw new Error(`no shape ${shape}`);
+      const core = await withMistake(changes);
+      const found = exploreAll(smallWorld(small, core), { states: 200_000 });
+      expect(found.wrongs).not.toEqual([]);
+      // and the checks of traces say so too
+      const violations = replay(smallWorld(small, core), found.path, false);
+      expect(violations.map((v) => v.rule)).toContain(found.wrongs[0]?.rule);
+    });
+  }
+});
+
+describe('the rules of the paper', () => {
+  for (const finding of FINDINGS) {
+    test(`${finding.number} ${finding.title} is found, and not under the corrected rules`, { timeout: 120_000 }, () => {
+      const found = search(finding, 'paper', 100_000);
+      expect(found.violation?.rule).toBe(finding.rule);
+      const clean = search(finding, 'corrected', FAST);
+      expect(clean.violation).toBe(null);
+      expect(clean.explored.wrongs).toEqual([]);
     });
   }
 });

@@ -20,10 +20,10 @@ export interface Small {
   stocks?: number[];
 }
 
-/** Only the first component has a device to read: what starts a run. */
-function small(lows: number, actives: number, menu: Act[][][], change: Partial<Shape> = {}): Shape {
+/** Only the first components have a device to read: what starts a run. */
+function small(lows: number, actives: number, menu: Act[][][], change: Partial<Shape> = {}, devices = 1): Shape {
   const shape = shapeOf(lows, actives, { menu, ...change });
-  shape.devices = shape.devices.slice(0, 1);
+  shape.devices = shape.devices.slice(0, devices);
   return shape;
 }
 
@@ -105,6 +105,15 @@ export const SHAPES: Small[] = [
     stock: 2,
   },
   {
+    name: 'clean',
+    shape: () => {
+      const menu: Act[][][] = [[[], [{ to: 1 }], [{ to: 2 }]], [[]], [[], [{ to: 1 }], [TEST]]];
+      return small(1, 2, menu, { own: { 0: [[]] } }, 3);
+    },
+    budget: { fails: 1, acts: 3 },
+    stocks: [2, 0, 1],
+  },
+  {
     name: 'tests',
     shape: () =>
       small(1, 2, [
@@ -165,6 +174,28 @@ export const SHAPES: Small[] = [
     stock: 2,
   },
   {
+    name: 'late-beat',
+    shape: () => small(1, 1, [[[]], [[], [{ to: 0 }]]], { own: { 0: [[]], 1: [[], [{ to: 1 }], [TEST]] } }),
+    budget: { verdicts: 2, beats: 1, acts: 3 },
+    stock: 2,
+  },
+  {
+    name: 'late-ack',
+    shape: () =>
+      small(1, 1, [[[]], [[]]], { own: { 0: [[], [{ to: 1 }]], 1: [[], [{ to: 1 }], [TEST], [{ to: 1 }, TEST]] } }),
+    budget: { verdicts: 2, beats: 1, acts: 2 },
+    stock: 1,
+  },
+  {
+    name: 'commit-mirror',
+    shape: () => {
+      const menu: Act[][][] = [[[], [{ to: 1 }]], [[], [{ to: 2 }]], [[]]];
+      return small(2, 1, menu, { own: { 0: [[]], 2: [[]] } });
+    },
+    budget: { commits: 1, acts: 2 },
+    stock: 1,
+  },
+  {
     name: 'commit',
     shape: () =>
       small(1, 2, [
@@ -214,8 +245,8 @@ export const SHAPES: Small[] = [
   },
   {
     name: 'start-two',
-    shape: () =>
-      small(
+    shape: () => {
+      const shape = small(
         2,
         1,
         [
@@ -224,9 +255,18 @@ export const SHAPES: Small[] = [
           [[], [{ to: 0 }]],
         ],
         { operation: null },
-      ),
-    budget: { starts: 1, migrates: 1, inputs: 1, acts: 2 },
+      );
+      shape.devices = [{ board: 'board2', reads: 2, latest: false }];
+      return shape;
+    },
+    budget: { starts: 1, migrates: 1, inputs: 1, fails: 1, acts: 3 },
     staged: [0, 1],
+  },
+  {
+    name: 'start-inputs',
+    shape: () => small(1, 1, [[[], [{ to: 1 }]], [[]]], { operation: null }),
+    budget: { starts: 1, migrates: 1, inputs: 3, aborts: 1, acts: 1 },
+    staged: [0],
   },
   {
     name: 'start-crash',

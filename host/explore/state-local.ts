@@ -102,7 +102,7 @@ function plain(value: unknown): unknown {
  * their ranks, so that states differ by what they are and not by how many notifications it took. What a set holds is
  * put in order.
  */
-function keyOf(local: Local): string {
+export function keyOf(local: Local): string {
   const { process, ghost } = local;
   if (!process || local.dead) return `${local.pid} gone`;
   const numbers = new Set<number>();

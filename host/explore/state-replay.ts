@@ -78,8 +78,8 @@ export function replay(world: World, path: Action[], ended: boolean, pace = 0): 
   for (const action of path) {
     world.state.t += pace;
     act(world, action);
+    tidy(world);
   }
-  tidy(world);
   const violations = check(world.lines.slice(), { live: !ended }).violations;
   return ended ? violations.concat(stuck(world)) : violations;
 }

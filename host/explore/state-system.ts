@@ -13,7 +13,7 @@ import { NOTHING_LEFT, processName } from './shape.ts';
 import type { Check, Cluster, CutRecord } from './state-ghost.ts';
 import { compare, createGhost } from './state-ghost.ts';
 import type { Item, Step } from './state-local.ts';
-import { Locals, Pool } from './state-local.ts';
+import { keyOf, Locals, Pool } from './state-local.ts';
 import type { World } from './world.ts';
 import { structuredCloneFast } from './world.ts';
 
@@ -95,6 +95,14 @@ const FIELDS: (keyof Budget)[] = [
 const FIELD = Object.fromEntries(FIELDS.map((f, i) => [f, i])) as Record<string, number>;
 const UNLIMITED = 15;
 
+interface Look {
+  /** the inbox without what will never be taken */
+  norm: number;
+  heads: Head[];
+  /** what was taken before, and is acknowledged again */
+  again: [Pid, Message][];
+}
+
 type Inbox = number[][];
 
 export class System {
@@ -117,7 +125,7 @@ export class System {
   private readonly acks = new Pool<number[]>();
   private readonly pushed = new Map<number, number>();
   private readonly shifted = new Map<number, number>();
-  private readonly headsOf = new Map<number, { norm: number; heads: Head[] }>();
+  private readonly headsOf = new Map<number, Look>();
   private readonly eventOf = new Map<number, number>();
   // moves of the state in hand: kind and three numbers each
   private moves: number[] = [];
@@ -243,7 +251,7 @@ export class System {
 
   // ---- what a process may take
 
-  private look(local: number, inbox: number): { norm: number; heads: Head[] } {
+  private look(local: number, inbox: number): Look {
     const key = local * 0x4000000 + inbox;
     const known = this.headsOf.get(key);
     if (known) return known;
@@ -251,6 +259,7 @@ export class System {
     const { core } = this.locals;
     const slots = this.inboxes.at(inbox).slice();
     const heads: Head[] = [];
+    const again: Look['again'] = [];
     if (!process || dead || process.role === 'stopped') {
       for (let s = 0; s < slots.length; s++) slots[s] = [];
     } else {
@@ -265,6 +274,7 @@ export class System {
             heads.push({ slot: from, place: 0, item, kind, note });
           }
           if (verdict === 'take' || verdict === 'wait') break;
+          if (verdict === 'repeat') again.push([from, message]);
           list = list.slice(1);
         }
         slots[from] = list;
@@ -294,13 +304,15 @@ export class System {
         heads.push({ slot: 2 * this.P, place, item, kind: 'input', note: NONE });
       });
     }
-    const made = { norm: this.inbox(slots), heads };
+    const made = { norm: this.inbox(slots), heads, again };
     this.headsOf.set(key, made);
     return made;
   }
 
   private normalise(row: Int32Array, pid: Pid): void {
-    row[this.P + pid] = this.look(row[pid] as number, row[this.P + pid] as number).norm;
+    const { norm, again } = this.look(row[pid] as number, row[this.P + pid] as number);
+    row[this.P + pid] = norm;
+    if (this.beats) for (const [from, message] of again) this.acknowledge(row, from, pid, message);
   }
 
   // ---- what may happen
@@ -707,6 +719,23 @@ export class System {
         this.run(row, other, this.locals.event({ kind: 'stop', t: 0, seed: 0 }));
       }
     }
+  }
+
+  /**
+   * A state in words, whatever numbers this exploration gave its parts. What is left to happen is not in it, nor are the
+   * counters of the links.
+   */
+  signature(row: Int32Array): string {
+    const out: unknown[] = [];
+    for (let p = 0; p < this.P; p++) {
+      out.push(keyOf(this.locals.locals.at(row[p] as number)));
+      for (const list of this.inboxes.at(row[this.P + p] as number)) {
+        out.push(list.map((item) => ({ ...this.locals.items.at(item).message, why: undefined })));
+      }
+    }
+    for (let d = 0; d < this.D; d++) out.push(this.devices.at(row[2 * this.P + d] as number));
+    out.push(this.wholes.at(row[this.width - 3] as number).valid);
+    return JSON.stringify(out).replace(/\\"(sentN|gotN)\\":\[[^\]]*\],/g, '');
   }
 
   /** What is wrong with a state in which nothing more can happen: a cut that has not ended, something never taken. */
