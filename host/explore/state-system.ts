@@ -572,8 +572,7 @@ export class System {
       done.push(this.locals.core.doneBy(this.devices.at(row[2 * this.P + d] as number).driver, p >> 1));
     }
     const acked = this.acks.at(row[2 * this.P + this.D + p] as number);
-    const { local, item } = this.locals.beat(row[p] as number, acked, done);
-    row[p] = local;
+    const item = this.locals.beat(row[p] as number, acked, done);
     const self = this.process(row, p) as Process;
     for (let to = 0; to < this.P; to++) {
       const other = this.process(row, to);
@@ -582,7 +581,6 @@ export class System {
       if (self.role === 'low' ? other.role !== 'shadow' : !survivor) continue;
       row[this.P + to] = this.push(row[this.P + to] as number, this.P + p, item);
     }
-    this.normalise(row, p);
   }
 
   private run(row: Int32Array, pid: Pid, event: number): void {
@@ -715,7 +713,9 @@ export class System {
       });
       if (doing.cut !== 'recovery' || !doing.survivor) continue;
       for (let other = 0; other < this.P; other++) {
-        if (this.shape.boards[other] !== board || this.process(row, other)?.role !== 'low') continue;
+        const beside = this.process(row, other);
+        if (!beside || this.shape.boards[other] !== board) continue;
+        if (beside.role !== 'low' && !(beside.role === 'seat' && beside.seat && beside.epoch < doing.epoch)) continue;
         this.run(row, other, this.locals.event({ kind: 'stop', t: 0, seed: 0 }));
       }
     }
