@@ -45,6 +45,14 @@ test(`${RUNS} runs of large and small systems`, { timeout: 600_000 }, () => {
   expect(reportText(report)).toContain('violations      none');
 });
 
+test('runs that once went wrong', () => {
+  const set: Partial<Plan> = { components: 3, powerCuts: 10, events: 800 };
+  // a sender that lags behind its former new version (PROTOCOL 5.3.4); inputs of an added component (5.3.7)
+  for (const seed of [302372, 302735]) expect(simulateLarge(planOf(seed, set)).violations, `seed ${seed}`).toEqual([]);
+  // a seat that hears late of its start (3.6); inputs that the old version never takes
+  for (const seed of [105229, 101298]) expect(simulateLarge(planOf(seed)).violations, `seed ${seed}`).toEqual([]);
+});
+
 test('a seed repeats its run exactly', () => {
   for (const seed of [4, 10, 13]) {
     const one = simulateLarge(planOf(seed));

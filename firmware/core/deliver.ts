@@ -4,7 +4,7 @@ import { emit } from './emit.ts';
 import { contaminated, journalBefore, vectorOf } from './journal.ts';
 import { EMISSIONS_MAX, TIMERS_MAX } from './limits.ts';
 import type { Process } from './process.ts';
-import type { Application, Effect, Emission, Event } from './types.ts';
+import type { Application, Effect, Emission, Event, State } from './types.ts';
 import { raise } from './vector.ts';
 
 function text(error: unknown): string {
@@ -64,7 +64,7 @@ export function apply(self: Process, event: Event, n: number, effects: Effect[],
 }
 
 /** A message that the receiver holds already, by the channel's `q` (PROTOCOL 5.1). */
-export function isRepeat(self: Process, event: Event): boolean {
+export function isRepeat(self: { state: State }, event: Event): boolean {
   return event.kind === 'app' && event.q !== undefined && event.q <= self.state.r[(event.from || 0) >> 1];
 }
 

@@ -186,12 +186,20 @@ export function hearHandover(self: Process, event: Event, effects: Effect[], app
   self.epoch = event.epoch as number;
   answer.ok = false;
   self.seat = { state: null, first: [], ok: false };
+  // an added component has no old version: whatever input comes first is its first
   if (event.got) self.gotI = event.got.slice();
+  else for (let d = 0; d < self.gotI.length; d++) self.gotI[d] = -1;
   try {
     const state = event.state ? (app.load(event.state) as State) : self.state;
-    const pending = event.pending || [];
+    const pending: Event[] = [];
+    const handed = event.pending || [];
+    for (let i = 0; i < handed.length; i++) {
+      // of a sender that took over and lags behind what its new version had sent: the state has it already
+      if (isRepeat({ state: state }, handed[i])) continue;
+      state.r[(handed[i].from as number) >> 1] = handed[i].q as number;
+      pending.push(handed[i]);
+    }
     const migrated = app.migrate(event.state ? state.app : null, pending);
-    for (let i = 0; i < pending.length; i++) state.r[(pending[i].from as number) >> 1] = pending[i].q as number;
     state.app = migrated.state;
     state.log = [];
     if (migrated.timers) {
