@@ -15,7 +15,7 @@ const HELP = `usage: npm run sim -- [options]
   --runs N            so many runs, of seeds from --seed (1) on; 100 by default
   --seed S            without --runs: this one run again, with its diagram and what it is made of
   --shard i/n         every n-th of the runs, from the i-th on (1 to n)
-  --rules R           corrected (the default) or paper
+  --rules R           corrected: the paper's own rules know no starts and power cuts (npm run explore has them)
   --set a=1,b=2       sets what otherwise follows from the seed: components, cluster, events, durability, powerCuts,
                       partitions, crashes, fails, upgrades, words, migrateFails, lost, twice, corrupted, late
   --around WHAT       the part of the run that the diagram shows: cut, start, commit, recovery, cancel, failure, begin,
@@ -47,10 +47,12 @@ function settings(text: string | undefined, rules: string): Partial<Plan> {
   if (set.durability !== undefined && set.durability !== 'always' && set.durability !== 'guard') {
     throw usage(`durability=${set.durability}: it is always or guard`);
   }
-  if (rules !== 'corrected') set.rules = rules;
-  if (set.rules !== undefined && set.rules !== 'corrected' && set.rules !== 'paper') {
-    throw usage(`--rules ${set.rules}: they are corrected or paper`);
+  const asked = set.rules ?? rules;
+  if (asked === 'paper') {
+    const next = 'npm run explore -- --rules paper';
+    throw new Failure('E_RULES', EXIT.usage, 'the paper has no rules for starts and power cuts, so no such runs', next);
   }
+  if (asked !== 'corrected') throw usage(`--rules ${asked}: they are corrected or paper`);
   return set as Partial<Plan>;
 }
 
