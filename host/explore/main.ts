@@ -23,7 +23,7 @@ interface Options {
 }
 
 function plural(n: number, what: string): string {
-  if (n > 1) return `${n} ${what}`;
+  if (n !== 1) return `${n} ${what}`;
   return `${n} ${/(sh|ch)es$/.test(what) ? what.slice(0, -2) : what.slice(0, -1)}`;
 }
 

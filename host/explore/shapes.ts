@@ -117,7 +117,11 @@ export const SHAPES: Small[] = [
     // what a handler does hangs on all that its process took before, so that a re-execution does something else
     name: 'differs',
     shape: () => {
-      const menu: Act[][][] = [[[], [{ to: 1 }], [{ to: 2 }]], [[], [{ to: 2 }]], [[], [TEST]]];
+      const menu: Act[][][] = [
+        [[], [{ to: 1 }], [{ to: 2 }]],
+        [[], [{ to: 2 }]],
+        [[], [TEST]],
+      ];
       return small(1, 2, menu, { own: { 0: [[]] }, mixed: true });
     },
     budget: { fails: 1 },
