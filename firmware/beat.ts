@@ -6,7 +6,7 @@ import { forgettable, heartbeat, isSurvivor } from './core/core.ts';
 import type { Pid } from './core/types.ts';
 import { covered, sum } from './core/vector.ts';
 import { holdDevices } from './device.ts';
-import { FORGET_MARKS, GATHER_MS } from './limits.ts';
+import { FORGET_MARKS, GATHER_MS, LOW_PATIENCE } from './limits.ts';
 import { compatible, needed, ready } from './peer.ts';
 import { saveRecord } from './record.ts';
 import { deliver, enterEpoch, followCommit, followRecovery, followStart, nextTimer, tellAll } from './runtime.ts';
@@ -231,8 +231,10 @@ function watchSilence(rt: Runtime, now: number): void {
   for (let i = 0; i < rt.locals.length; i++) {
     const local = rt.locals[i];
     const self = local.self;
-    // a low process has to know who is gone only to end a commit (PROTOCOL 5.0.6)
-    if (!isSurvivor(self) && !(self.role === 'low' && self.cut)) continue;
+    // a low process has to know who is gone only to end a commit (PROTOCOL 5.0.6), and must not take who is late for gone
+    const low = self.role === 'low';
+    if (!isSurvivor(self) && !(low && self.cut)) continue;
+    const patienceMs = low ? LOW_PATIENCE * absentMs : absentMs;
     const waiting = self.cut && self.cut.waiting ? self.cut.waiting.slice() : [];
     if (waiting.length === 0) local.waitingAt = -1;
     else if (local.waitingAt < 0) local.waitingAt = now;
@@ -248,7 +250,7 @@ function watchSilence(rt: Runtime, now: number): void {
       const board = boardOf(rt, lows[j]);
       if (board < 0 || self.closed.indexOf(lows[j]) >= 0) continue;
       if (self.cut && self.cut.reported) continue;
-      if (now - Math.max(rt.lowAt[lows[j]] || 0, self.since, rt.bootedAt) <= absentMs) continue;
+      if (now - Math.max(rt.lowAt[lows[j]] || 0, self.since, rt.bootedAt) <= patienceMs) continue;
       // the board is gone; or it lives, but what should be a low process there is none
       const why = 'nothing heard of the new version on board ' + rt.active.plan.boards[board];
       deliver(rt, local, { kind: 'absent', t: 0, seed: 0, pid: lows[j], why: why });

@@ -24,3 +24,5 @@ export const TRACE_LINES_MAX = 4000;
 /** Processes in one reply to `status`; and names of those that a frozen process waits for. */
 export const STATUS_PROCESSES = 4;
 export const WAITING_SHOWN = 8;
+/** In a commit a low process waits so many times longer than a survivor before it takes another one for gone. */
+export const LOW_PATIENCE = 10;

@@ -131,6 +131,14 @@ export function preflight(base: Version, upgrade: Version, testbed: Testbed): Pr
       `durability "${plan.durability}" is asked for, but this release keeps no journal on flash: a board of a survivor that loses power during guarded operation ends the guard`,
     );
   }
+  const crosses = info.cluster.some((c) =>
+    (plan.components[c]?.sends ?? []).some(([, to]) => to.some((receiver) => !info.cluster.includes(receiver))),
+  );
+  if (plan.policy.validated > 0 && !crosses) {
+    warnings.push(
+      'the cluster sends no message across its border, so `validated` is never reached: commit by your word, or set it to 0',
+    );
+  }
   if (plan.policy.commitAfterMs === 0 && plan.policy.validated === 0) {
     warnings.push('no guard policy: guarded operation ends only on a word (npx understudy commit)');
   }
