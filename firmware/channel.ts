@@ -233,9 +233,13 @@ export function queueMax(rt: Runtime): number {
   return Math.max(QUEUE_MIN, Math.min(QUEUE_MAX, Math.floor(HELD_MAX / 2 / rt.live.length)));
 }
 
-/** True while a channel of this process is full: it takes nothing new from the application's side. */
-export function full(rt: Runtime, pid: Pid): boolean {
-  const max = queueMax(rt);
+/**
+ * True while a channel of this process is too full for it to take an event that makes it send. What begins something
+ * new, an input or a timer (`fresh`), waits at half a queue already: the rest is for the answers to what is under way.
+ * Were all alike, processes that are full in a circle would wait for each other, with nothing to bring them out of it.
+ */
+export function full(rt: Runtime, pid: Pid, fresh: boolean): boolean {
+  const max = fresh ? queueMax(rt) >> 1 : queueMax(rt);
   for (let i = 0; i < rt.outgoing.length; i++) {
     if (rt.outgoing[i].from === pid && rt.outgoing[i].queue.length >= max) return true;
   }

@@ -227,7 +227,7 @@ function offer(rt: Runtime, from: Pid, to: Pid, message: Message): 'take' | 'wai
   if (asks && !rt.started) return 'wait';
   const verdict = gate(local.self, from, message);
   if (verdict !== 'take') return verdict;
-  if (asks && !local.self.cut && full(rt, to)) return 'wait';
+  if (asks && !local.self.cut && full(rt, to, message.kind === 'input')) return 'wait';
   deliver(rt, local, eventOf(from, message));
   return 'take';
 }
@@ -303,7 +303,7 @@ function dueTimer(self: Process, now: number): string | null {
 
 function ticking(rt: Runtime, local: Local): boolean {
   const role = local.self.role;
-  return rt.started && !local.self.cut && role !== 'seat' && role !== 'stopped' && !full(rt, local.pid);
+  return rt.started && !local.self.cut && role !== 'seat' && role !== 'stopped' && !full(rt, local.pid, true);
 }
 
 function fireTimers(rt: Runtime): number {

@@ -216,11 +216,17 @@ describe('channels', () => {
     const b = bench(SENSORS);
     const channel = outgoingOf(b.rt, 0, -1, 2);
     const max = queueMax(b.rt);
-    for (let n = 1; n < max; n++) enqueue(b.rt, channel, app(n));
-    expect(full(b.rt, 0)).toBe(false);
+    const half = max >> 1;
+    for (let n = 1; n < half; n++) enqueue(b.rt, channel, app(n));
+    expect(full(b.rt, 0, true)).toBe(false);
+    enqueue(b.rt, channel, app(half));
+    // an input or a timer waits now; a message may still be answered
+    expect(full(b.rt, 0, true)).toBe(true);
+    for (let n = half + 1; n < max; n++) enqueue(b.rt, channel, app(n));
+    expect(full(b.rt, 0, false)).toBe(false);
     enqueue(b.rt, channel, app(max));
-    expect(full(b.rt, 0)).toBe(true);
-    expect(full(b.rt, 8)).toBe(false);
+    expect(full(b.rt, 0, false)).toBe(true);
+    expect(full(b.rt, 8, true)).toBe(false);
   });
 });
 
