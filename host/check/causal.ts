@@ -194,10 +194,24 @@ class Engine {
       if (p.frozen || p.role === 'seat') p.held.push(step.n);
       else if (isLive(p.role)) this.note(m, { kind: 'undelivered', event });
     }
-    if (m.decided) this.close(m, m.decided);
+    if (m.decided) {
+      this.close(m, m.decided);
+      this.undelivered(m);
+    }
     if (p.operation) this.note(m, { kind: 'end', role: p.role, H: p.H, journal: p.journal.length });
     else if (!p.held.includes(step.n)) p.events.delete(step.n);
     return m.unblocked;
+  }
+
+  /** A survivor that has resumed holds nothing any more: what it held it has delivered, or said that it leaves it out. */
+  private undelivered(m: Moment): void {
+    const p = m.p;
+    if (!isSurvivor(m.step.role) || !isLive(p.role) || p.frozen) return;
+    for (const n of p.held.splice(0)) {
+      const event = p.events.get(n)?.event;
+      // what a seat held for a start that was cancelled is of no account
+      if (event && n >= p.frozenAt) this.note(m, { kind: 'undelivered', event });
+    }
   }
 
   private note(m: Moment, fact: Fact): void {
@@ -273,6 +287,7 @@ class Engine {
         break;
       case 'freeze':
         p.frozen = true;
+        p.frozenAt = m.step.n;
         this.note(m, { kind: 'freeze' });
         break;
       case 'decide':

@@ -1,4 +1,5 @@
-// Channels (PROTOCOL 2.1, 5.2, 5.5): every message taken was sent, in order, once; in the epoch it belongs to; and
+// Channels (PROTOCOL 2.1, 4.1.2, 5.0.1, 5.2, 5.5): every message taken was sent, in order, once; in the epoch it
+// belongs to; its marker is the last that a process says in an epoch; low processes and shadows do not talk across; and
 // nothing comes from a process that the receiver has reported as absent.
 
 import { causality } from './causal.ts';
@@ -19,6 +20,7 @@ export function fifo(lines: TraceLine[], tally: Tally = {}): Violation[] {
   /** by receiver: processes that it has reported as absent in this epoch */
   const closed = new Map<number, Set<number>>();
   const epochs = new Map<number, number>();
+  const frozen = new Set<number>();
   for (const step of c.steps) {
     const say = (why: string, rule: 'fifo' | 'trace' = 'fifo') => {
       out.push({ rule, process: step.process, n: step.n, t: step.t, why });
@@ -28,6 +30,7 @@ export function fifo(lines: TraceLine[], tally: Tally = {}): Violation[] {
     if ((step.n === 1 && !step.repeat) || step.role === 'seat' || step.role === 'stopped') {
       epochs.delete(step.pid);
       closed.delete(step.pid);
+      frozen.delete(step.pid);
     }
     for (const { fact } of step.facts) {
       if (fact.kind === 'broken') say(fact.why, 'trace');
@@ -41,13 +44,23 @@ export function fifo(lines: TraceLine[], tally: Tally = {}): Violation[] {
         } else if (fact.sent && event && !same(fact.sent.message, event)) {
           say(`took another message number ${event.n} than ${c.names.get(from)} sent`);
         }
+        const sender = fact.sent ? c.steps[fact.sent.step] : undefined;
+        const roles = [sender?.role, step.role];
+        const across = roles.includes('low') && roles.includes('shadow');
+        if (event?.kind === 'app' && across && step.operation && sender?.operation === step.operation) {
+          say(`takes a message of ${c.names.get(from)}, the ${roles[0]} one, as the ${roles[1]} one`);
+        }
         if (closed.get(step.pid)?.has(from)) say(`took ${event?.kind} from ${c.names.get(from)} after its verdict`);
         const epoch = epochs.get(step.pid);
         if (epoch !== undefined && event?.epoch !== undefined && event.epoch !== epoch) {
           say(`took ${event.kind} of epoch ${event.epoch} in epoch ${epoch}`);
         }
       } else if (fact.kind === 'send') {
+        const { kind } = fact.message;
         if (fact.why) say(`to ${c.names.get(fact.to)}: ${fact.why}`);
+        if (frozen.has(step.pid) && (kind === 'app' || kind === 'passed')) {
+          say(`to ${c.names.get(fact.to)}: sends ${kind} behind its marker`);
+        }
         if (fact.message.kind !== 'report') continue;
         for (const [pid, how] of fact.message.ends ?? []) {
           if (how !== 'absent') continue;
@@ -55,7 +68,9 @@ export function fifo(lines: TraceLine[], tally: Tally = {}): Violation[] {
           set.add(pid);
           closed.set(step.pid, set);
         }
-      } else if (fact.kind === 'decide') {
+      } else if (fact.kind === 'freeze') frozen.add(step.pid);
+      else if (fact.kind === 'decide') {
+        frozen.delete(step.pid);
         closed.delete(step.pid);
         epochs.set(step.pid, fact.epoch);
       }

@@ -69,6 +69,8 @@ export interface Proc {
   events: Map<number, Received>;
   held: number[];
   frozen: boolean;
+  /** number of the event at which it froze last */
+  frozenAt: number;
   /** journal records, by the number of their event */
   journal: number[];
   /** undoes the state's changes, latest last; and where it stood before each event was delivered */
@@ -102,6 +104,7 @@ export function createProc(pid: number, name: string, board: string, role: strin
     events: new Map(),
     held: [],
     frozen: false,
+    frozenAt: 0,
     journal: [],
     trail: [],
     marks: new Map(),
