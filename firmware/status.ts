@@ -97,8 +97,15 @@ export function statusOf(rt: Runtime, from: number): { [key: string]: unknown } 
   for (let d = 0; d < rt.devices.length; d++) {
     const state = rt.devices[d];
     if (!state) continue;
-    const name = rt.active.plan.devices[d].name;
-    devices.push({ name: name, inputs: state.inputs, done: state.done, dropped: state.dropped, held: state.held });
+    const device = rt.active.plan.devices[d];
+    devices.push({
+      name: device.name,
+      reads: device.in !== null,
+      inputs: state.inputs,
+      done: state.done,
+      dropped: state.dropped,
+      held: state.held,
+    });
   }
   const silent: string[] = [];
   const now = rt.hal.now();
@@ -114,6 +121,7 @@ export function statusOf(rt: Runtime, from: number): { [key: string]: unknown } 
     started: rt.started,
     lost: rt.lost,
     uptimeMs: Math.round(now - rt.bootedAt),
+    system: rt.active.plan.boards,
     processes: processes,
     processCount: rt.locals.length,
     devices: devices,

@@ -281,6 +281,7 @@ describe('a testbed', () => {
       expectError(7, 'E_STAGED', /no upgrade is staged/, 'start'),
       expectError(7, 'E_GUARDED', /no guarded operation/, 'abort'),
       expectError(8, 'E_NO_EVENTS', /no event to judge/, 'trace', '--check'),
+      expectExit(8, 'status', '--watch', 'idle', '--timeout', '500ms'),
     ]);
   });
 

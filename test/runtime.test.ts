@@ -471,6 +471,7 @@ test('a survivor’s board dies during a cut: outputs are held, status names it;
   await r.wait(2000);
   expect(r.put('wheel').length).toBe(puts);
   expect(r.check().violations.filter((v) => v.rule === 'containment' || v.rule === 'verdict')).toEqual([]);
+  for (const word of ['commit', 'abort'] as const) await expect(r.end(word)).rejects.toMatchObject({ code: 'E_LOST' });
   // the way out: the system anew, on the old version
   await flash(r.lab, r.version);
   await r.wait(1000);

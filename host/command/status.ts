@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import { EXIT, Failure } from '../failure.ts';
 import type { BoardStatus, SystemStatus } from '../operate/status.ts';
-import { systemStatus } from '../operate/status.ts';
+import { systemStatus, without } from '../operate/status.ts';
 import { common, contextOf, withLab } from './context.ts';
 import { bytes, table } from './output.ts';
 
@@ -47,17 +47,19 @@ function processRows(status: SystemStatus): (string | number)[][] {
 
 function deviceText(board: BoardStatus): string {
   const each = board.devices.map((d) => {
-    const counted = d.inputs > 0 ? `${d.inputs} in` : `${d.done} out`;
+    const counted = d.reads ? `${d.inputs} in` : `${d.done} out`;
     const dropped = d.dropped > 0 ? `, ${d.dropped} dropped` : '';
     return `${d.name} ${counted}${dropped}${d.held ? ', HELD' : ''}`;
   });
   return each.join('; ');
 }
 
-function boardWarnings(board: BoardStatus): string[] {
+function boardWarnings(board: BoardStatus, needed: boolean): string[] {
   const out: string[] = [];
-  if (!board.plan) out.push(`! ${board.board} runs no system${board.problem ? `: ${board.problem}` : ''}`);
-  else if (!board.started) out.push(`! ${board.board} has a system, and waits for the other boards to begin it`);
+  if (!board.plan) {
+    const why = board.problem ? `: ${board.problem}` : '';
+    out.push(needed ? `! ${board.board} runs no system${why}` : `  ${board.board} is not a board of the system`);
+  } else if (!board.started) out.push(`! ${board.board} has a system, and waits for the other boards to begin it`);
   if (board.lost) {
     out.push(`! ${board.board}: the guard could not be kept: ${board.lost}`);
     out.push('  next: bring the system up anew on the old version: npx understudy flash');
@@ -86,11 +88,11 @@ function warnings(status: SystemStatus): string[] {
     if (failure.next) out.push(`  next: ${failure.next}`);
   }
   const versions = new Set(status.boards.flatMap((b) => (b.plan ? [b.plan.hash] : [])));
-  const none = status.boards.filter((b) => !b.plan);
+  const none = without(status);
   if (versions.size > 1) out.push('! the boards run different versions\n  next: npx understudy flash');
   else if (none.length > 0 && versions.size > 0)
     out.push('! not every board has the system\n  next: npx understudy flash');
-  for (const board of status.boards) out.push(...boardWarnings(board));
+  for (const board of status.boards) out.push(...boardWarnings(board, none.includes(board)));
   if (none.length > 0 && versions.size === 0) out.push('  next: npx understudy flash');
   const reverted = new Set(status.boards.flatMap((b) => b.quarantined));
   if (reverted.size > 0) out.push(`  in quarantine, because reverted before: ${[...reverted].join(', ')}`);
@@ -116,14 +118,16 @@ export function statusText(status: SystemStatus): string {
   ].join('\n');
 }
 
-/** Every board answers, and each is as wanted. */
+/** Every board answers, each that the system needs runs it, and is as wanted. */
 function all(status: SystemStatus, wanted: (board: BoardStatus) => boolean): boolean {
-  return status.silent.length === 0 && status.boards.every(wanted);
+  const runs = (b: BoardStatus): boolean => b.started && b.lost === '' && wanted(b);
+  if (status.silent.length > 0 || without(status).length > 0) return false;
+  return status.boards.every((b) => b.plan === null || runs(b));
 }
 
 /** Judged as a gate: what `--watch` waits for. */
 const GOALS: Record<string, (status: SystemStatus) => boolean> = {
-  guarded: (s) => all(s, (b) => b.guarded || b.plan === null) && s.boards.some((b) => b.guarded),
+  guarded: (s) => all(s, (b) => b.guarded),
   idle: (s) => all(s, (b) => !b.guarded),
   clean: (s) => all(s, (b) => b.processes.every((p) => !p.contaminated || p.role === 'low')),
 };

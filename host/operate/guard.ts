@@ -59,6 +59,15 @@ async function anywhere(lab: Lab): Promise<BoardStatus[]> {
   return status.boards;
 }
 
+/** Without a survivor there is nobody to end a guarded operation. */
+function refuseLost(boards: BoardStatus[]): void {
+  const lost = boards.find((b) => b.lost !== '');
+  if (!lost) return;
+  const cause = `board ${lost.board}: the guard could not be kept: ${lost.lost}`;
+  const next = 'bring the system up anew on the old version: npx understudy flash';
+  throw new Failure('E_LOST', EXIT.refused, cause, next);
+}
+
 /** Gives a word to one survivor, on whichever board one lives. */
 async function say(lab: Lab, boards: BoardStatus[], word: string, op: string): Promise<void> {
   const board = boards.find(survivorOn);
@@ -120,6 +129,7 @@ export async function start(lab: Lab, given?: Verdicts): Promise<Outcome> {
   const boards = (await anywhere(lab)).filter((b) => b.plan);
   const staged = boards.find((b) => b.upgrade)?.upgrade;
   if (!staged) throw new Failure('E_STAGED', EXIT.refused, 'no upgrade is staged', 'npx understudy stage UPGRADE');
+  refuseLost(boards);
   for (const board of boards) {
     if (board.guarded)
       throw new Failure('E_GUARDED', EXIT.busy, 'guarded operation is under way already', 'npx understudy status');
@@ -146,6 +156,7 @@ export async function start(lab: Lab, given?: Verdicts): Promise<Outcome> {
 /** Commits or aborts the guarded operation by the operator's word; a failure that races with a commit wins. */
 export async function end(lab: Lab, word: 'commit' | 'abort'): Promise<Outcome> {
   const boards = (await anywhere(lab)).filter((b) => b.plan);
+  refuseLost(boards);
   const guarded = boards.find((b) => b.guarded);
   if (!guarded)
     throw new Failure('E_GUARDED', EXIT.refused, 'no guarded operation is under way', 'npx understudy start');

@@ -50,8 +50,11 @@ export interface BoardStatus {
   /** the guard could not be kept: why */
   lost: string;
   uptimeMs: number;
+  /** boards of the system that it runs */
+  system: string[];
   processes: ProcessStatus[];
-  devices: { name: string; inputs: number; done: number; dropped: number; held: boolean }[];
+  /** `reads`: it has inputs; what has none only puts out */
+  devices: { name: string; reads: boolean; inputs: number; done: number; dropped: number; held: boolean }[];
   bus: {
     sent: number;
     received: number;
@@ -80,6 +83,7 @@ const EMPTY = {
   started: false,
   lost: '',
   uptimeMs: 0,
+  system: [],
   bus: { sent: 0, received: 0, resent: 0, bad: 0, channels: 0, queued: 0, stashed: 0 },
   stalled: [],
 };
@@ -108,6 +112,12 @@ export async function systemStatus(lab: Lab): Promise<SystemStatus> {
     }
   }
   return out;
+}
+
+/** Boards that the system needs, and that run none; a board of the testbed that no version knows is none of them. */
+export function without(status: SystemStatus): BoardStatus[] {
+  const needed = new Set(status.boards.flatMap((b) => b.system));
+  return status.boards.filter((b) => !b.plan && (needed.size === 0 || needed.has(b.board)));
 }
 
 export function processesOf(status: SystemStatus): ProcessStatus[] {
