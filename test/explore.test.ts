@@ -13,8 +13,8 @@ import { SHAPES, SMALL, smallWorld } from '../host/explore/shapes.ts';
 import { seededChoose, simulate } from '../host/explore/simulate.ts';
 import { differences, replay } from '../host/explore/state-replay.ts';
 import { input, processAt, takeable, takeInput } from '../host/explore/world.ts';
-import type { Change } from './mistake.ts';
-import { withMistake } from './mistake.ts';
+import type { Change } from '../host/mutants/core.ts';
+import { withMistake } from '../host/mutants/core.ts';
 
 const S = 0;
 const L = 1;

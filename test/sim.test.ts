@@ -13,7 +13,7 @@ import { shrink } from '../host/explore/simshrink.ts';
 import type { Mistakes } from '../host/explore/storage.ts';
 import type { Core } from '../host/explore/world.ts';
 import { CORE } from '../host/explore/world.ts';
-import { withMistake } from './mistake.ts';
+import { withMistake } from '../host/mutants/core.ts';
 
 const RUNS = Number(process.env.RUNS ?? 200);
 

@@ -8,7 +8,7 @@ import { explore } from '../host/explore/search.ts';
 import { shapeOf } from '../host/explore/shape.ts';
 import { seededChoose } from '../host/explore/simulate.ts';
 import type { Core } from '../host/explore/world.ts';
-import { withMistake } from './mistake.ts';
+import { withMistake } from '../host/mutants/core.ts';
 
 // one low process and its shadow, two active ones; or two low ones
 const S = 0;

@@ -1,0 +1,62 @@
+// The core with a rule changed in its source: text is replaced, and the result built and loaded anew. An anchor that
+// does not stand in its file exactly once is an error: the change would not be there.
+
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { build } from 'esbuild';
+import type { Core } from '../explore/world.ts';
+import { EXIT, Failure } from '../failure.ts';
+
+const FIRMWARE = path.join(import.meta.dirname, '..', '..', 'firmware');
+
+/** [file, text that stands in it once, text in its place]; files of firmware/core, or `driver.ts` */
+export type Change = [file: string, anchor: string, by: string];
+
+/** Everything that the core exports, of which a world needs a part. */
+export type Mutated = Core & Pick<typeof import('../../firmware/core/core.ts'), 'forgettable' | 'contaminated'>;
+
+/** `name` is what the error calls it where an anchor has gone. */
+export async function withMistake(changes: Change[], name = 'a planted mistake'): Promise<Mutated> {
+  const texts = new Map<string, string>();
+  for (const [file, anchor, by] of changes) {
+    const full = path.join(FIRMWARE, file === 'driver.ts' ? '' : 'core', file);
+    const text = texts.get(full) ?? (await readFile(full, 'utf8'));
+    const times = text.split(anchor).length - 1;
+    if (times !== 1) {
+      const cause = `${name}: its anchor stands ${times} times in ${file}, not once: ${JSON.stringify(anchor)}`;
+      throw new Failure('E_ANCHOR', EXIT.bug, cause, `write the change for ${file} as it is now`);
+    }
+    texts.set(
+      full,
+      text.replace(anchor, () => by),
+    );
+  }
+  return load(texts);
+}
+
+async function load(texts: Map<string, string>): Promise<Mutated> {
+  const result = await build({
+    stdin: {
+      contents: "export * from './core/core.ts'; export * from './driver.ts';",
+      resolveDir: FIRMWARE,
+      loader: 'ts',
+    },
+    bundle: true,
+    write: false,
+    format: 'cjs',
+    plugins: [
+      {
+        name: 'mistake',
+        setup(b) {
+          b.onLoad({ filter: /\.ts$/ }, (args) => {
+            const contents = texts.get(args.path);
+            return contents === undefined ? null : { contents, loader: 'ts' };
+          });
+        },
+      },
+    ],
+  });
+  const module = { exports: {} };
+  new Function('module', 'exports', (result.outputFiles[0] as { text: string }).text)(module, module.exports);
+  return module.exports as Mutated;
+}

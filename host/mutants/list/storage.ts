@@ -1,0 +1,35 @@
+// Section 6, the part that is not the core's: what stable storage must not forget. `host/explore/storage.ts` makes these
+// mistakes when it is asked to.
+
+import type { Mutant } from '../mutant.ts';
+
+export const STORAGE: Mutant[] = [
+  {
+    rule: '6',
+    name: '15 late log: effects before their event is durable',
+    changes: [],
+    mistakes: { lateLog: true },
+    caughtBy: /^(fifo|orphans)/,
+  },
+  {
+    rule: '6',
+    name: '16 forgotten queue',
+    changes: [],
+    mistakes: { forgottenQueue: true },
+    caughtBy: /^progress/,
+  },
+  {
+    rule: '6',
+    name: '24 a report is lost with its sender',
+    changes: [],
+    mistakes: { reportLost: true },
+    caughtBy: /^progress/,
+  },
+  {
+    rule: '6',
+    name: '25 a base without the outputs that are not out yet',
+    changes: [],
+    mistakes: { forgottenOutputs: true },
+    caughtBy: /^border/,
+  },
+];

@@ -1,0 +1,117 @@
+// npm run mutants: the core with one rule changed, again and again; each change must be noticed.
+
+import { parseArgs } from 'node:util';
+import { explain } from '../command/output.ts';
+import { EXIT, Failure } from '../failure.ts';
+import type { Layer } from './found.ts';
+import { LAYERS } from './found.ts';
+import type { Bounds } from './layers.ts';
+import { BOUNDS } from './layers.ts';
+import { MUTANTS } from './list/all.ts';
+import { EQUIVALENT } from './list/equivalent.ts';
+import type { Mutant } from './mutant.ts';
+import type { Result } from './run.ts';
+import { runMutant } from './run.ts';
+import { allTable, closing, firstTable, layerTable } from './table.ts';
+
+const HELP = `usage: npm run mutants -- [options]
+
+Changes one rule of the core's source at a time. Each mutant goes through the layers until one notices it; the
+table says which, by what, where, and in how many milliseconds.
+
+  --rule R        mutants of this rule of firmware/PROTOCOL.md, or of all rules below it: 4.2.4, 4.2, 4
+  --name TEXT     mutants whose name has this in it
+  --layers A,B    these layers only, in this order: ${LAYERS.join(', ')}
+  --all           every layer on every mutant, and how many each layer catches (a quarter of an hour)
+  --states N      so many states of each shape in the exploration; ${BOUNDS.states} by default
+  --seeds N       so many seeded runs of large systems, and five times as many of small ones; ${BOUNDS.large} by default
+
+\`caught by\` is the check of host/check that was violated; or, weaker, \`expected\`: what its scene expects, \`text\`:
+a golden trace is another one, \`exception\`: the core threw.
+`;
+
+function usage(cause: string): Failure {
+  return new Failure('E_USAGE', EXIT.usage, cause, 'npm run mutants -- --help');
+}
+
+function whole(text: string | undefined, otherwise: number, name: string): number {
+  if (text === undefined) return otherwise;
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1) throw usage(`--${name} ${text} is no whole number`);
+  return value;
+}
+
+function layersOf(text: string | undefined): Layer[] {
+  if (text === undefined) return LAYERS;
+  return text.split(',').map((name) => {
+    const layer = LAYERS.find((one) => one === name);
+    if (!layer) throw usage(`there is no layer ${name}; there are ${LAYERS.join(', ')}`);
+    return layer;
+  });
+}
+
+function chosen(rule: string | undefined, name: string | undefined): Mutant[] {
+  const some = MUTANTS.filter((mutant) => {
+    const of = rule === undefined || mutant.rule === rule || mutant.rule.startsWith(`${rule}.`);
+    return of && (name === undefined || mutant.name.includes(name));
+  });
+  if (some.length > 0) return some;
+  const what = [rule === undefined ? '' : ` of rule ${rule}`, name === undefined ? '' : ` named ${name}`].join('');
+  throw usage(`there is no mutant${what}`);
+}
+
+/** The one line that says what is going on, where somebody is watching. */
+function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text.slice(0, (process.stderr.columns || 120) - 1)}`);
+}
+
+async function main(): Promise<boolean> {
+  const { values } = parseArgs({
+    options: {
+      rule: { type: 'string' },
+      name: { type: 'string' },
+      layers: { type: 'string' },
+      states: { type: 'string' },
+      seeds: { type: 'string' },
+      all: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(HELP);
+    return true;
+  }
+  const mutants = chosen(values.rule, values.name);
+  const layers = layersOf(values.layers);
+  const large = whole(values.seeds, BOUNDS.large, 'seeds');
+  const states = whole(values.states, BOUNDS.states, 'states');
+  const bounds: Bounds = { states, large, small: 5 * large, hasty: false };
+  const begun = performance.now();
+  const results: Result[] = [];
+  for (const mutant of mutants) {
+    const label = `${results.length + 1} of ${mutants.length}  ${mutant.rule} ${mutant.name}`;
+    results.push(await runMutant(mutant, layers, bounds, values.all, (layer) => progress(`${label}: ${layer}`)));
+  }
+  progress('');
+  const width = process.stdout.columns || 120;
+  const lines = [values.all ? allTable(results, layers, width) : firstTable(results, width), ''];
+  if (values.all) lines.push(layerTable(results, layers), '');
+  lines.push(
+    `${((performance.now() - begun) / 1000).toFixed(1)} s; ${EQUIVALENT.length} more changes cannot be noticed`,
+  );
+  process.stdout.write(`${lines.join('\n')}: host/mutants/list/equivalent.ts\n${closing(results)}\n`);
+  return results.every((result) => result.caught);
+}
+
+// whoever reads this may have seen enough
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(process.exitCode);
+});
+
+try {
+  process.exitCode = (await main()) ? EXIT.done : EXIT.testsFailed;
+} catch (error) {
+  const parsing = error instanceof TypeError && 'code' in error;
+  process.exitCode = explain(parsing ? usage(error.message) : error, false);
+}
