@@ -530,6 +530,15 @@ describe('orphans and losses', () => {
     expect(orphans(bad).some((v) => v.why.includes('neither delivered nor held'))).toBe(true);
   });
 
+  test('a held message is lost when its process resumes', () => {
+    const bad = planted(upgrade(), (lines) => {
+      drop(withEffect(lines, S, 'decide'), 'deliver');
+      return undefined;
+    });
+    const lost = orphans(bad).filter((v) => v.why.includes('neither delivered nor held'));
+    expect(lost.map((v) => v.process)).toContain('s/0');
+  });
+
   test('a held message is not handed over', () => {
     const bad = planted(upgrade(), (lines) => {
       const line = withEffect(lines, S, 'send');
@@ -719,6 +728,14 @@ describe('cascade', () => {
     expect(cascade(unknown).map((v) => v.why)[0]).toMatch(/did not deliver/);
   });
 
+  test('over what was emitted before, and is validated', () => {
+    const bad = change((line) => {
+      effect(line, 'rollback').event = 1;
+    });
+    const why = cascade(bad).map((v) => v.why);
+    expect(why).toContain('rolls back over what it emitted at event 1, which V* [1] covers');
+  });
+
   test('without need, or outside a recovery', () => {
     const needless = planted(recovery(), (lines) => {
       for (const l of lines) for (const e of l.effects ?? []) if (e.kind === 'decide') e.V = [2];
@@ -814,6 +831,38 @@ describe('channels', () => {
       return undefined;
     });
     expect(fifo(bad)[0]?.why).toMatch(/after its verdict/);
+  });
+
+  const guarded = () => {
+    const roles: [number, string][] = [
+      [S, 'shadow'],
+      [L, 'low'],
+      [A, 'active'],
+      [B, 'active'],
+    ];
+    return new Writer(roles, 1);
+  };
+
+  test('a message between a low process and a shadow', () => {
+    for (const [from, to] of [
+      [L, S],
+      [S, L],
+    ] as const) {
+      const w = guarded();
+      const sent = w.app(from, to, 1, [0], [0]);
+      w.input(from, 0, sent);
+      w.take(to, from, sent, w.deliver(to));
+      expect(fifo(w.lines).map((v) => v.why)).toEqual([
+        `takes a message of ${NAMES[from]}, the ${from === L ? 'low' : 'shadow'} one, as the ${to === L ? 'low' : 'shadow'} one`,
+      ]);
+    }
+  });
+
+  test('something behind a marker', () => {
+    const w = guarded();
+    w.step(A, { kind: 'word', word: 'commit' }, { kind: 'freeze', cut: 'commit' });
+    w.input(A, 2, w.app(A, B, 1, [0], [0]));
+    expect(fifo(w.lines).map((v) => v.why)).toEqual(['to b/0: sends app behind its marker']);
   });
 
   test('a trace with lines missing, or none of whose processes is known', () => {
