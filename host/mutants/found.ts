@@ -17,6 +17,8 @@ export interface Found {
   /** scene, golden trace, shape or seed */
   where: string;
   why: string;
+  /** since the layer began, where it went on and looked for something stronger */
+  ms?: number;
 }
 
 /** The stronger of two; the first where they are alike. */

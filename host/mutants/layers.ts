@@ -39,6 +39,7 @@ export interface Subject {
 }
 
 function scenes({ core, scene }: Subject, { hasty }: Bounds): Found | null {
+  const begun = performance.now();
   let weak: Found | null = null;
   const first = scene ? [sceneNamed(scene)] : [];
   for (let order = 0; order < ORDERS; order++) {
@@ -46,7 +47,7 @@ function scenes({ core, scene }: Subject, { hasty }: Bounds): Found | null {
       if (one.long && (order > 0 || weak)) continue;
       for (const found of playScene(one, core, order)) {
         if (found.strength === 'check' || (hasty && found.strength === 'hand')) return found;
-        weak = stronger(weak, found);
+        weak = stronger(weak, { ...found, ms: performance.now() - begun });
       }
     }
     if (hasty && weak) return weak;
@@ -55,11 +56,12 @@ function scenes({ core, scene }: Subject, { hasty }: Bounds): Found | null {
 }
 
 function golden({ core }: Subject, { hasty }: Bounds): Found | null {
+  const begun = performance.now();
   let weak: Found | null = null;
   for (const one of GOLDEN) {
     for (const found of compareGolden(one, keptText(one), core)) {
       if (found.strength === 'check' || hasty) return found;
-      weak = stronger(weak, found);
+      weak = stronger(weak, { ...found, ms: performance.now() - begun });
     }
   }
   return weak;

@@ -37,7 +37,7 @@ export async function runMutant(
     const found = runLayer(layer, subject, bounds);
     const ms = performance.now() - begun;
     result.layers.set(layer, { found, ms });
-    if (found) result.caught ??= { layer, found, ms };
+    if (found) result.caught ??= { layer, found, ms: found.ms ?? ms };
     if (found && !all) break;
   }
   return result;
