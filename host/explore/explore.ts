@@ -2,6 +2,7 @@
 
 import type { Action, Wrong } from './state-system.ts';
 import { System } from './state-system.ts';
+import type { Mistakes } from './storage.ts';
 import { Rows } from './state.ts';
 import type { World } from './world.ts';
 
@@ -11,6 +12,8 @@ export interface Limits {
   reduced?: boolean;
   /** which violations end the search; all by default. One that does not is passed over. */
   wanted?: (wrong: Wrong, path: () => Action[]) => boolean;
+  /** planted in stable storage */
+  mistakes?: Mistakes;
   /** told now and then */
   progress?: (so: { states: number; depth: number; seconds: number }) => void;
 }
@@ -24,6 +27,9 @@ export interface Explored {
   depth: number;
   complete: boolean;
   seconds: number;
+  /** power cuts tried, each followed by a boot; those after which the state was another than before */
+  cuts: number;
+  changed: number;
   /** violations that the search went past */
   passed: number;
   wrongs: Wrong[];
@@ -41,7 +47,7 @@ export interface Explored {
 }
 
 export function exploreAll(world: World, limits: Limits): Explored {
-  const system = new System(world, limits.reduced ?? true);
+  const system = new System(world, limits.reduced ?? true, limits.mistakes);
   const rows = new Rows(system.width);
   const row = new Int32Array(system.width);
   const next = new Int32Array(system.width);
@@ -67,6 +73,8 @@ export function exploreAll(world: World, limits: Limits): Explored {
     depth: 0,
     complete: true,
     seconds: 0,
+    cuts: 0,
+    changed: 0,
     passed: 0,
     wrongs: [],
     path: [],
@@ -80,6 +88,28 @@ export function exploreAll(world: World, limits: Limits): Explored {
   };
   let levelEnd = 1;
   let at = 0;
+  /** Takes in what the last move or power cut came to. True: the search is over. */
+  const arrive = (choice: number): boolean => {
+    if (system.wrongs.length > 0) {
+      const wrongs = system.wrongs;
+      const path = () => {
+        const before = pathTo(at);
+        system.list(row);
+        return [...before, system.action(row, choice)];
+      };
+      if (!limits.wanted || wrongs.some((wrong) => limits.wanted?.(wrong, path))) {
+        out.wrongs = wrongs;
+        out.path = path();
+        return true;
+      }
+      out.passed++;
+      system.list(row);
+    }
+    rows.add(next, at, choice);
+    if (rows.count < limits.states) return false;
+    out.complete = false;
+    return true;
+  };
   search: for (; at < rows.count; at++) {
     if (at === levelEnd) {
       out.depth++;
@@ -87,6 +117,13 @@ export function exploreAll(world: World, limits: Limits): Explored {
     }
     if ((at & 0x3fff) === 0) limits.progress?.({ states: rows.count, depth: out.depth, seconds: seconds() });
     rows.read(at, row);
+    for (let place = 0; place < system.powerCuts; place++) {
+      next.set(row);
+      out.cuts++;
+      const changed = system.cutPower(next, place);
+      if (changed) out.changed++;
+      if ((changed || system.wrongs.length > 0) && arrive(system.powerChoice(place))) break search;
+    }
     const count = system.list(row);
     if (count === 0) {
       out.ends++;
@@ -106,26 +143,10 @@ export function exploreAll(world: World, limits: Limits): Explored {
       next.set(row);
       system.make(next, choice);
       out.edges++;
-      if (system.wrongs.length > 0) {
-        const wrongs = system.wrongs;
-        const path = () => {
-          const before = pathTo(at);
-          system.list(row);
-          return [...before, system.action(row, choice)];
-        };
-        const found = !limits.wanted || wrongs.some((wrong) => limits.wanted?.(wrong, path));
-        if (found) {
-          out.wrongs = wrongs;
-          out.path = path();
-          break search;
-        }
-        out.passed++;
-        system.list(row);
-      }
-      rows.add(next, at, choice);
-      if (rows.count >= limits.states) {
-        out.complete = false;
-        break search;
+      if (arrive(choice)) break search;
+      if (limits.mistakes?.lateLog && system.takeBack(row, next, choice)) {
+        system.wrongs = [];
+        if (arrive(system.undoneChoice(choice))) break search;
       }
     }
   }

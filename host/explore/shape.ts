@@ -36,6 +36,8 @@ export interface Shape {
   mixed: boolean;
   /** drivers do outputs at once, as they get them */
   prompt: boolean;
+  /** any board may lose power, at any time and any number of times, and comes back with its log */
+  power: boolean;
 }
 
 export const NO_POLICY: Policy = { commitAfterMs: 0, validated: 0, lead: 1000 };
@@ -57,6 +59,8 @@ export interface Budget {
   ticks: number;
   /** a `migrate` that throws */
   migrates: number;
+  /** with mistake 15 planted: the power goes between the effects of an event and its record */
+  lapses: number;
   /** handlers that do something; after that they do what stands first on their menu */
   acts: number;
 }
@@ -74,6 +78,7 @@ export const NOTHING_LEFT: Budget = {
   stages: 0,
   ticks: 0,
   migrates: 0,
+  lapses: 0,
   acts: 1_000_000_000,
 };
 
@@ -105,6 +110,7 @@ export function shapeOf(lows: number, actives: number, change: Partial<Shape> = 
     own: {},
     mixed: false,
     prompt: true,
+    power: false,
     ...change,
   };
 }

@@ -299,6 +299,97 @@ export const SHAPES: Small[] = [
   },
 ];
 
+/** Boards that lose power: any of them, whenever it likes and as often, survivors too. Drivers take their time there. */
+const POWERED = { power: true, prompt: false };
+
+export const POWER_SHAPES: Small[] = [
+  {
+    name: 'power-one',
+    shape: () => small(1, 1, [[[], [{ to: 1 }]], [[]]], { ...POWERED, own: { 0: [[]] } }),
+    budget: { commits: 1, acts: 1 },
+    stock: 1,
+  },
+  {
+    name: 'power',
+    shape: () =>
+      small(
+        1,
+        1,
+        [
+          [[], [{ to: 1 }], [TEST]],
+          [[], [{ to: 0 }]],
+        ],
+        POWERED,
+      ),
+    budget: { fails: 1, commits: 1, acts: 2 },
+    stock: 1,
+  },
+  {
+    name: 'power-recovery',
+    shape: () =>
+      small(
+        1,
+        2,
+        [
+          [[], [{ to: 1 }], [TEST]],
+          [[], [{ to: 2 }], [TEST]],
+          [[], [{ to: 0 }]],
+        ],
+        POWERED,
+      ),
+    budget: { fails: 1, acts: 3 },
+    stock: 1,
+  },
+  {
+    // low process and shadow on one board
+    name: 'power-shared',
+    shape: () =>
+      small(
+        1,
+        1,
+        [
+          [[], [{ to: 1 }], [TEST]],
+          [[], [{ to: 0 }], [TEST]],
+        ],
+        { ...POWERED, boards: ['board0', 'board0', 'board1', 'board1'] },
+      ),
+    budget: { fails: 1, verdicts: 1, acts: 3 },
+    stock: 1,
+  },
+  {
+    name: 'power-commit',
+    shape: () =>
+      small(
+        1,
+        2,
+        [
+          [[], [{ to: 1 }], [TEST]],
+          [[], [{ to: 2 }], [{ to: 0 }]],
+          [[], [TEST]],
+        ],
+        POWERED,
+      ),
+    budget: { commits: 1, fails: 1, acts: 2 },
+    stock: 1,
+  },
+  {
+    name: 'power-start',
+    shape: () => small(1, 2, [[[], [{ to: 1 }], [TEST]], [[], [{ to: 0 }]], [[]]], { ...POWERED, operation: null }),
+    budget: { starts: 1, migrates: 1, inputs: 1, aborts: 1, acts: 2 },
+    staged: [0],
+  },
+  {
+    name: 'again',
+    shape: () =>
+      small(1, 1, [
+        [[], [{ to: 1 }]],
+        [[], [{ to: 0 }]],
+      ]),
+    budget: { commits: 1, fails: 2, stages: 1, starts: 1, acts: 2 },
+    stock: 1,
+  },
+];
+
 export function smallWorld(small: Small, core: Core = CORE): World {
   const world = createWorld(small.shape(), small.budget, core);
   if (small.staged) stage(world, small.staged, 'u1');

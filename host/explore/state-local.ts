@@ -3,12 +3,13 @@
 // one where they differ in nothing that the core or a check could ever see (`keyOf` says what is left out, and why).
 
 import type { Process } from '../../firmware/core/core.ts';
-import type { Application, Effect, Event, Message, Pid } from '../../firmware/core/types.ts';
+import type { Application, Cut, Effect, Event, Message, Pid } from '../../firmware/core/types.ts';
 import { createApp } from './app.ts';
 import type { AppState, Hooks } from './app.ts';
 import type { Shape } from './shape.ts';
 import type { Check, Cluster, Entry, Ghost, Given } from './state-ghost.ts';
 import { createGhost, tell } from './state-ghost.ts';
+import { Pairs } from './state.ts';
 import type { Core } from './world.ts';
 import { structuredCloneFast } from './world.ts';
 
@@ -48,11 +49,26 @@ export type Doing =
     };
 
 export interface Step {
+  /** its place among all steps, from 1 */
+  id: number;
   local: number;
   sends: Send[];
   doings: Doing[];
   checks: Check[];
+  /** what of the decisions of a world this step shows, for counting */
+  shows: Shown[];
+  /** its process stops */
+  stops: boolean;
 }
+
+export type Shown =
+  | 'test fails at low'
+  | 'test fails at active'
+  | 'compensated'
+  | 'throws'
+  | 'freezes'
+  | 'rollback'
+  | `decides ${Cut}`;
 
 /** Values by their keys, numbered from 1; 0 is nothing. */
 export class Pool<T> {
@@ -197,11 +213,15 @@ export class Locals {
   readonly locals = new Pool<Local>();
   private readonly apps: Application[];
   private readonly hooks: Hooks = { failMigrate: false, passed: () => {} };
-  private readonly done = new Map<number, Step>();
+  private readonly done = new Pairs();
+  private readonly made: Step[] = [undefined as unknown as Step];
   private readonly sent = new Map<string, number>();
-  /** how often the core was asked, and how long it took, ms */
+  /** how often the core was asked, and how long it took, ms; and the ground truth */
   steps = 0;
   spent = 0;
+  told = 0;
+  /** steps done again from the written-down state, as a boot does */
+  replayed = 0;
 
   constructor(shape: Shape, core: Core, cluster: Cluster) {
     this.shape = shape;
@@ -225,12 +245,21 @@ export class Locals {
   }
 
   step(id: number, eventId: number): Step {
-    const key = id * 0x4000000 + eventId;
-    const known = this.done.get(key);
-    if (known) return known;
+    const known = this.done.get(id, eventId);
+    if (known) return this.made[known] as Step;
     const made = this.make(this.locals.at(id), eventId);
-    this.done.set(key, made);
+    made.id = this.made.length;
+    this.done.set(id, eventId, made.id);
+    this.made.push(made);
     return made;
+  }
+
+  stepAt(id: number): Step {
+    return this.made[id] as Step;
+  }
+
+  appOf(pid: Pid): Application {
+    return this.apps[pid] as Application;
   }
 
   /** The heartbeat that a process would send now. */
@@ -260,7 +289,8 @@ export class Locals {
     this.hooks.failMigrate = fails;
     const start = performance.now();
     this.core.step(process, event, effects, this.apps[before.pid] as Application);
-    this.spent += performance.now() - start;
+    const between = performance.now();
+    this.spent += between - start;
     this.steps++;
     const told = tell(
       before.ghost,
@@ -272,8 +302,14 @@ export class Locals {
       effects,
       this.cluster,
     );
+    this.told += performance.now() - between;
+    if (this.shape.power) {
+      const why = this.again(before, asked, process, effects);
+      if (why) told.checks.push({ kind: 'wrong', rule: 'trace', why });
+    }
     const sends: Send[] = [];
     const doings: Doing[] = [];
+    const shows: Shown[] = [];
     effects.forEach((effect, place) => {
       if (effect.kind === 'send') {
         const { entry, given } = told.beside.get(place) ?? { entry: null, given: null };
@@ -282,7 +318,14 @@ export class Locals {
       } else if (effect.kind === 'output') {
         const low = process.role === 'low' ? epoch : -1;
         doings.push({ kind: 'output', device: effect.device as number, e: effect.e as number, low });
-      } else if (effect.kind === 'decide') {
+      } else if (effect.kind === 'tested' && !effect.ok) {
+        shows.push(before.process?.role === 'low' ? 'test fails at low' : 'test fails at active');
+      } else if (effect.kind === 'tested' && effect.compensated) shows.push('compensated');
+      else if (effect.kind === 'error') shows.push('throws');
+      else if (effect.kind === 'rollback') shows.push('rollback');
+      else if (effect.kind === 'freeze' && asked.kind !== 'freeze') shows.push('freezes');
+      else if (effect.kind === 'decide') {
+        if (effect.cut) shows.push(`decides ${effect.cut}`);
         doings.push({
           kind: 'decided',
           cut: effect.cut as string,
@@ -295,6 +338,22 @@ export class Locals {
         });
       }
     });
-    return { local: this.put({ ...before, process, ghost: told.ghost }), sends, doings, checks: told.checks };
+    const local = this.put({ ...before, process, ghost: told.ghost });
+    const stops = process.role === 'stopped' && before.process?.role !== 'stopped';
+    return { id: 0, local, sends, doings, checks: told.checks, shows, stops };
+  }
+
+  /**
+   * The same event, upon the same state written down and read again: what a boot makes of a base and the record behind
+   * it. It must come to the same process and the same effects, to the letter (PROTOCOL 6).
+   */
+  private again(before: Local, asked: Event, after: Process, effects: Effect[]): string | null {
+    const self = JSON.parse(JSON.stringify(before.process)) as Process;
+    const event = JSON.parse(JSON.stringify(asked)) as Event;
+    const others: Effect[] = [];
+    this.core.step(self, event, others, this.apps[before.pid] as Application);
+    this.replayed++;
+    const same = JSON.stringify(self) === JSON.stringify(after) && JSON.stringify(others) === JSON.stringify(effects);
+    return same ? null : `${asked.kind} comes to something else when it is replayed`;
   }
 }

@@ -6,8 +6,29 @@ import { check } from '../check/check.ts';
 import type { Violation } from '../check/types.ts';
 import { coreKey } from './state-local.ts';
 import type { Action, System } from './state-system.ts';
-import type { World } from './world.ts';
-import { beat, crash, deliver, give, headOf, input, processAt, stuck, takeable, takeInput } from './world.ts';
+import type { DeviceState, World } from './world.ts';
+import {
+  beat,
+  boardOf,
+  crash,
+  deliver,
+  give,
+  headOf,
+  input,
+  note,
+  processAt,
+  putOut,
+  stage,
+  structuredCloneFast,
+  stuck,
+  takeable,
+  takeInput,
+} from './world.ts';
+
+function actorOf(action: Action): number {
+  if (action.kind === 'deliver' || action.kind === 'hear') return action.to;
+  return 'pid' in action ? action.pid : -1;
+}
 
 export function act(world: World, action: Action): void {
   const { state } = world;
@@ -51,6 +72,35 @@ export function act(world: World, action: Action): void {
     case 'timer':
       give(world, action.pid, { kind: 'timer', t: 0, seed: action.seed, name: action.name });
       break;
+    case 'drive':
+      putOut(world, action.device);
+      break;
+    case 'stage':
+      stage(world, action.cluster, 'u2');
+      break;
+    case 'power': {
+      note(world, action.board, { kind: 'off' });
+      for (const [from, to, list] of action.wires) state.wires[`${from}>${to}`] = structuredCloneFast(list);
+      for (const [d, queue] of action.queues) (state.devices[d] as DeviceState).queue = structuredCloneFast(queue);
+      note(world, action.board, { kind: 'boot', resumed: true });
+      break;
+    }
+    case 'undone': {
+      const { processes, inputs } = structuredCloneFast(state);
+      const pid = actorOf(action.of);
+      const key = action.of.kind === 'deliver' ? `${action.of.from}>${pid}` : '';
+      const wire = structuredCloneFast(state.wires[key] ?? []);
+      const length = world.lines.length;
+      act(world, action.of);
+      note(world, boardOf(world, pid), { kind: 'off' });
+      note(world, boardOf(world, pid), { kind: 'boot', resumed: true });
+      state.processes[pid] = processes[pid] ?? null;
+      state.inputs[pid] = inputs[pid] ?? [];
+      if (key) state.wires[key] = wire;
+      // the event is not in the log: nobody knows of it
+      world.lines.splice(length, world.lines.length - length - 2);
+      break;
+    }
     default: {
       const event = beat(world, action.pid);
       const self = processAt(world, action.pid) as Process;

@@ -1,19 +1,23 @@
 // A whole explored system as a row of numbers: what may happen next in it, and what comes of it. The world
 // (host/explore/world.ts) says the same in full; a sample of what is found here is done again there.
 
-import type { Process } from '../../firmware/core/core.ts';
-import type { Message, Pid } from '../../firmware/core/types.ts';
+import type { Process, Setup } from '../../firmware/core/core.ts';
+import type { Event, Message, Operation, Pid } from '../../firmware/core/types.ts';
 import type { Driver } from '../../firmware/driver.ts';
 import type { Rule } from '../check/types.ts';
 import type { History } from '../check/vector.ts';
 import { beyond, join, NOTHING, show, within } from '../check/vector.ts';
 import { menuOf } from './app.ts';
 import type { Budget, Shape } from './shape.ts';
-import { NOTHING_LEFT, processName } from './shape.ts';
+import { NO_POLICY, NOTHING_LEFT, processName } from './shape.ts';
 import type { Check, Cluster, CutRecord } from './state-ghost.ts';
 import { compare, createGhost } from './state-ghost.ts';
 import type { Item, Step } from './state-local.ts';
 import { keyOf, Locals, Pool } from './state-local.ts';
+import type { Given, Kept } from './state-power.ts';
+import { add, nothingKept, POWER } from './state-power.ts';
+import { Pairs } from './state.ts';
+import type { Mistakes } from './storage.ts';
 import type { World } from './world.ts';
 import { structuredCloneFast } from './world.ts';
 
@@ -28,7 +32,11 @@ export type Action =
   | { kind: 'crash'; pid: Pid; lost: Record<string, number> }
   | { kind: 'word'; pid: Pid; word: 'start' | 'commit' | 'abort'; op: string | undefined }
   | { kind: 'beat'; pid: Pid }
-  | { kind: 'timer'; pid: Pid; name: string; seed: number };
+  | { kind: 'timer'; pid: Pid; name: string; seed: number }
+  | { kind: 'drive'; device: number }
+  | { kind: 'stage'; cluster: number[] }
+  | { kind: 'power'; board: string; wires: [Pid, Pid, Message[]][]; queues: [number, Output[]][] }
+  | { kind: 'undone'; of: Action };
 
 export interface Wrong {
   rule: Rule;
@@ -43,6 +51,14 @@ interface Device {
   inputs: number;
   /** by component: last `e` done */
   last: number[];
+  /** in the driver's hands, where it takes its time */
+  queue: Output[];
+}
+
+interface Output {
+  pid: Pid;
+  e: number;
+  low: number;
 }
 
 interface Verdict {
@@ -91,6 +107,8 @@ const FIELDS: (keyof Budget)[] = [
   'starts',
   'migrates',
   'acts',
+  'stages',
+  'lapses',
 ];
 const FIELD = Object.fromEntries(FIELDS.map((f, i) => [f, i])) as Record<string, number>;
 const UNLIMITED = 15;
@@ -104,6 +122,35 @@ interface Look {
 }
 
 type Inbox = number[][];
+
+/** Kinds of move, in the order of their numbers. */
+export const MOVES = [
+  'deliver',
+  'deliver, migrate fails',
+  'take',
+  'hear',
+  'input',
+  'absent',
+  'fail',
+  'crash',
+  'commit',
+  'abort',
+  'start',
+  'beat',
+  'timer',
+  'drive',
+  'stage',
+] as const;
+const SILENT = 5;
+const DRIVE = 13;
+const STAGE = 14;
+
+/** Numbers of choices that are no places in the list of moves: power cuts, and moves that one takes back. */
+const POWER_CUT = 0xff00;
+const UNDONE = 0x8000;
+
+/** What was seen to happen, how often. */
+export type Counts = Record<string, number>;
 
 export class System {
   readonly shape: Shape;
@@ -119,19 +166,28 @@ export class System {
   private readonly beats: boolean;
   private readonly verdicts: boolean;
   private readonly shared: boolean;
+  readonly boards: string[];
+  private readonly mistakes: Mistakes;
+  private readonly keptAt: number;
+  private readonly kept = new Pool<Kept>();
+  private readonly keptOf = new Pairs();
+  private readonly fineOf = new Pairs();
+  private readonly fixedEvents: number[] = [];
+  readonly counts: Counts = {};
   private readonly inboxes = new Pool<Inbox>();
   private readonly devices = new Pool<Device>();
   private readonly wholes = new Pool<Whole>();
   private readonly acks = new Pool<number[]>();
-  private readonly pushed = new Map<number, number>();
-  private readonly shifted = new Map<number, number>();
-  private readonly headsOf = new Map<number, Look>();
-  private readonly eventOf = new Map<number, number>();
+  private readonly pushed = new Pairs();
+  private readonly shifted = new Pairs();
+  private readonly lookOf = new Pairs();
+  private readonly looks: Look[] = [undefined as unknown as Look];
+  private readonly eventOf = new Pairs();
   // moves of the state in hand: kind and three numbers each
   private moves: number[] = [];
   private lost: Record<string, number>[] = [];
 
-  constructor(world: World, reduced = true) {
+  constructor(world: World, reduced = true, mistakes: Mistakes = {}) {
     const { shape, state } = world;
     this.shape = shape;
     this.reduced = reduced;
@@ -139,7 +195,11 @@ export class System {
     this.D = shape.devices.length;
     this.beats = state.left.beats > 0;
     this.verdicts = state.left.verdicts > 0;
-    this.shared = new Set(shape.boards).size < shape.boards.length;
+    this.shared = shape.boards.some(
+      (board, pid) => shape.boards.indexOf(board) !== pid && shape.boards[pid ^ 1] === board,
+    );
+    this.boards = [...new Set(shape.boards)];
+    this.mistakes = mistakes;
     const op = shape.operation ?? state.processes.find((p) => p?.staged)?.staged ?? null;
     const components = op?.cluster ?? [];
     const cluster: Cluster = {
@@ -148,7 +208,8 @@ export class System {
       added: op?.added ?? [],
     };
     this.locals = new Locals(shape, world.core, cluster);
-    this.width = 2 * this.P + this.D + (this.beats ? this.P : 0) + 3;
+    this.keptAt = 2 * this.P + this.D + (this.beats ? this.P : 0);
+    this.width = this.keptAt + (shape.power ? this.P : 0) + 3;
     this.first = new Int32Array(this.width);
     const row = this.first;
     for (let pid = 0; pid < this.P; pid++) {
@@ -161,6 +222,7 @@ export class System {
       row[pid] = this.locals.put({ pid, process: made, ghost, dead: false });
       row[this.P + pid] = this.inbox(Array.from({ length: 2 * this.P + 1 }, () => []));
       if (this.beats) row[2 * this.P + this.D + pid] = this.ack(shape.live.map(() => 0));
+      if (shape.power) row[this.keptAt + pid] = this.keep(nothingKept(this.P));
     }
     state.devices.forEach((d, i) => {
       const device = {
@@ -169,11 +231,12 @@ export class System {
         readers: d.readers,
         inputs: d.inputs,
         last: shape.live.map(() => 0),
+        queue: [],
       };
       row[2 * this.P + i] = this.device(structuredCloneFast(device));
     });
     row[this.width - 3] = this.whole({ valid: NOTHING, verdicts: [] });
-    const left = { ...NOTHING_LEFT, ...state.left };
+    const left = { ...NOTHING_LEFT, ...state.left, lapses: mistakes.lateLog ? 1 : 0 };
     for (const field of FIELDS) this.setLeft(row, field, Math.min(left[field], UNLIMITED));
     for (const pid of Object.keys(state.inputs).map(Number)) {
       for (const message of state.inputs[pid] ?? []) {
@@ -203,26 +266,32 @@ export class System {
     return this.acks.put(acked.join(','), () => acked);
   }
 
+  private keep(kept: Kept): number {
+    return this.kept.put(JSON.stringify(kept), () => kept);
+  }
+
+  private count(what: string): void {
+    this.counts[what] = (this.counts[what] ?? 0) + 1;
+  }
+
   private push(inbox: number, slot: number, item: number): number {
-    const key = (inbox * 32 + slot) * 0x400000 + item;
-    const known = this.pushed.get(key);
-    if (known !== undefined) return known;
+    const known = this.pushed.get(inbox * 32 + slot, item);
+    if (known) return known;
     const slots = this.inboxes.at(inbox).slice();
     // of heartbeats only the newest counts
     slots[slot] = slot >= this.P && slot < 2 * this.P ? [item] : [...(slots[slot] as number[]), item];
     const made = this.inbox(slots);
-    this.pushed.set(key, made);
+    this.pushed.set(inbox * 32 + slot, item, made);
     return made;
   }
 
   private remove(inbox: number, slot: number, place: number): number {
-    const key = (inbox * 32 + slot) * 32 + place;
-    const known = this.shifted.get(key);
-    if (known !== undefined) return known;
+    const known = this.shifted.get(inbox * 32 + slot, place);
+    if (known) return known;
     const slots = this.inboxes.at(inbox).slice();
     slots[slot] = (slots[slot] as number[]).filter((_, i) => i !== place);
     const made = this.inbox(slots);
-    this.shifted.set(key, made);
+    this.shifted.set(inbox * 32 + slot, place, made);
     return made;
   }
 
@@ -252,9 +321,8 @@ export class System {
   // ---- what a process may take
 
   private look(local: number, inbox: number): Look {
-    const key = local * 0x4000000 + inbox;
-    const known = this.headsOf.get(key);
-    if (known) return known;
+    const known = this.lookOf.get(local, inbox);
+    if (known) return this.looks[known] as Look;
     const { process, dead } = this.locals.locals.at(local);
     const { core } = this.locals;
     const slots = this.inboxes.at(inbox).slice();
@@ -305,7 +373,8 @@ export class System {
       });
     }
     const made = { norm: this.inbox(slots), heads, again };
-    this.headsOf.set(key, made);
+    this.lookOf.set(local, inbox, this.looks.length);
+    this.looks.push(made);
     return made;
   }
 
@@ -354,6 +423,12 @@ export class System {
         if (this.devices.at(row[2 * P + d] as number).readers.length > 0) moves.push(4, d, 0, 0);
       }
     }
+    if (!this.shape.prompt) {
+      for (let d = 0; d < this.D; d++) {
+        if (this.devices.at(row[2 * P + d] as number).queue.length > 0) moves.push(DRIVE, d, 0, 0);
+      }
+    }
+    if (this.left(row, 'stages') > 0 && this.settled(row)) moves.push(STAGE, 0, 0, 0);
     for (let p = 0; p < P; p++) this.ownDoings(row, p, acts);
     return moves.length / 4;
   }
@@ -370,8 +445,41 @@ export class System {
     const inputs = this.inboxes.at(row[this.P + p] as number)[2 * this.P] as number[];
     if (this.beats || this.left(row, 'inputs') > 0 || inputs.length > 0) return false;
     if (head.note === MARKER) return this.left(row, 'aborts') === 0;
-    if (this.verdicts) return false;
+    if (this.verdicts || this.driving(row)) return false;
     return head.note === REPORT || this.left(row, 'crashes') === 0;
+  }
+
+  /** A decision closes drivers to low processes: what a driver has in its hands may come before or after. */
+  private driving(row: Int32Array): boolean {
+    if (this.shape.prompt) return false;
+    for (let d = 0; d < this.D; d++) {
+      if (this.devices.at(row[2 * this.P + d] as number).queue.length > 0) return true;
+    }
+    return false;
+  }
+
+  /** Nothing is under guard or cut anywhere, and all are in one epoch: another upgrade may be staged. */
+  private settled(row: Int32Array): boolean {
+    let epoch = -1;
+    for (let p = 0; p < this.P; p++) {
+      const self = this.process(row, p);
+      if (!self) continue;
+      if (self.guarded || self.cut) return false;
+      const survivor = self.role === 'active' || self.role === 'shadow';
+      if (self.role === 'shadow' || (survivor && epoch >= 0 && self.epoch !== epoch)) return false;
+      if (survivor) epoch = self.epoch;
+      if (self.role === 'low') return false;
+    }
+    for (const pid of this.liveOf(row)) if (pid >= 0 && !this.process(row, pid)) return false;
+    return true;
+  }
+
+  private liveOf(row: Int32Array): Pid[] {
+    for (let p = 0; p < this.P; p++) {
+      const self = this.process(row, p);
+      if (self && self.role === 'active') return self.live;
+    }
+    return this.shape.live;
   }
 
   private absences(row: Int32Array): void {
@@ -446,6 +554,7 @@ export class System {
       number,
     ];
     const P = this.P;
+    this.count(kind === SILENT && c === 1 ? 'silent' : (MOVES[kind] as string));
     if (kind === 0 || kind === 1) {
       const inbox = row[P + a] as number;
       const item = (this.inboxes.at(inbox)[b] as number[])[0] as number;
@@ -468,10 +577,18 @@ export class System {
     } else if (kind === 4) this.input(row, a);
     else if (kind === 5) {
       if (c === 0) this.spend(row, 'verdicts');
-      this.run(row, a, this.locals.event({ kind: 'absent', t: 0, seed: 0, pid: b, why: 'silent' }));
+      this.run(
+        row,
+        a,
+        this.fixed(b, () => ({ kind: 'absent', t: 0, seed: 0, pid: b, why: 'silent' })),
+      );
     } else if (kind === 6) {
       this.spend(row, 'fails');
-      this.run(row, a, this.locals.event({ kind: 'fail', t: 0, seed: 0, why: 'flood' }));
+      this.run(
+        row,
+        a,
+        this.fixed(P, () => ({ kind: 'fail', t: 0, seed: 0, why: 'flood' })),
+      );
     } else if (kind === 7) {
       this.spend(row, 'crashes');
       this.crash(row, a, this.lost[b] as Record<string, number>);
@@ -481,6 +598,8 @@ export class System {
       const op = kind === 10 ? this.process(row, a)?.staged?.id : undefined;
       this.run(row, a, this.locals.event({ kind: 'word', t: 0, seed: 0, word, op }));
     } else if (kind === 11) this.beat(row, a);
+    else if (kind === DRIVE) this.drive(row, a);
+    else if (kind === STAGE) this.stage(row);
     else {
       this.spend(row, 'timers');
       if (c > 0) this.spend(row, 'acts');
@@ -489,8 +608,26 @@ export class System {
     }
   }
 
+  /** The number of an event that is always the same. */
+  private fixed(place: number, event: () => Event): number {
+    const known = this.fixedEvents[place];
+    if (known !== undefined) return known;
+    const made = this.locals.event(event());
+    this.fixedEvents[place] = made;
+    return made;
+  }
+
+  /** The process whose event move number `choice` is, or -1. */
+  private whose(choice: number): Pid {
+    const kind = this.moves[choice * 4] as number;
+    const none = kind === 4 || kind === 7 || kind === 11 || kind === DRIVE || kind === STAGE;
+    return none ? -1 : (this.moves[choice * 4 + 1] as number);
+  }
+
   /** Move number `choice` in words that a world understands. */
   action(row: Int32Array, choice: number): Action {
+    if (choice >= POWER_CUT) return this.powerAction(row, choice - POWER_CUT);
+    if (choice >= UNDONE) return { kind: 'undone', of: this.action(row, choice - UNDONE) };
     const at = choice * 4;
     const [kind, a, b, c] = [this.moves[at], this.moves[at + 1], this.moves[at + 2], this.moves[at + 3]] as [
       number,
@@ -510,6 +647,8 @@ export class System {
     if (kind === 6) return { kind: 'fail', pid: a };
     if (kind === 7) return { kind: 'crash', pid: a, lost: this.lost[b] as Record<string, number> };
     if (kind === 11) return { kind: 'beat', pid: a };
+    if (kind === DRIVE) return { kind: 'drive', device: a };
+    if (kind === STAGE) return { kind: 'stage', cluster: this.locals.cluster.components };
     if (kind === 12) {
       const name = (this.process(row, a) as Process).state.timers[b]?.name ?? '';
       return { kind: 'timer', pid: a, name, seed: c };
@@ -519,13 +658,12 @@ export class System {
   }
 
   private arrival(item: number, from: Pid, seed: number, fails: boolean): number {
-    const key = ((item * 32 + from + 1) * 32 + seed) * 2 + (fails ? 1 : 0);
-    const known = this.eventOf.get(key);
-    if (known !== undefined) return known;
+    const known = this.eventOf.get(item * 32 + from + 1, seed * 2 + (fails ? 1 : 0));
+    if (known) return known;
     const { message, kind } = this.locals.items.at(item);
     const event = { ...message, ...(from >= 0 ? { from } : {}), seed, t: 0 };
     const made = this.locals.event(event, kind === 'heartbeat' ? 0 : item, fails);
-    this.eventOf.set(key, made);
+    this.eventOf.set(item * 32 + from + 1, seed * 2 + (fails ? 1 : 0), made);
     return made;
   }
 
@@ -585,7 +723,13 @@ export class System {
 
   private run(row: Int32Array, pid: Pid, event: number): void {
     const step = this.locals.step(row[pid] as number, event);
+    for (let i = 0; i < step.shows.length; i++) {
+      const what = step.shows[i] as string;
+      this.count(what);
+      if (what === 'freezes' && this.elsewhere(row, pid)) this.count('initiators');
+    }
     row[pid] = step.local;
+    if (this.shape.power) this.store(row, pid, step);
     for (const { to, item } of step.sends) {
       const input = this.locals.items.at(item).kind === 'input';
       row[this.P + to] = this.push(row[this.P + to] as number, input ? 2 * this.P : pid, item);
@@ -594,6 +738,309 @@ export class System {
     if (step.doings.length > 0) this.perform(row, pid, step);
     this.normalise(row, pid);
     for (const { to } of step.sends) this.normalise(row, to);
+  }
+
+  /** Whether another process has begun, or decided, the cut of the epoch that this one begins on its own. */
+  private elsewhere(row: Int32Array, pid: Pid): boolean {
+    const epoch = this.process(row, pid)?.epoch ?? 0;
+    for (let p = 0; p < this.P; p++) {
+      const other = p === pid ? null : this.process(row, p);
+      if (other && other.role !== 'seat' && other.role !== 'stopped' && other.cut && other.epoch === epoch) return true;
+    }
+    return false;
+  }
+
+  // ---- drivers that take their time
+
+  private drive(row: Int32Array, d: number): void {
+    const at = 2 * this.P + d;
+    const device = structuredCloneFast(this.devices.at(row[at] as number));
+    const output = device.queue.shift() as Output;
+    row[at] = this.device(device);
+    this.putOut(row, d, output);
+  }
+
+  private putOut(row: Int32Array, d: number, { pid, e, low }: Output): void {
+    const at = 2 * this.P + d;
+    const device = structuredCloneFast(this.devices.at(row[at] as number));
+    const latest = this.shape.devices[d]?.latest ?? false;
+    if (!this.locals.core.admit(device.driver, pid >> 1, e, latest, low < 0 ? undefined : low)) return;
+    const before = device.last[pid >> 1] ?? 0;
+    if (e > 0 && e !== before + 1) this.say(pid, 'border', `device ${d}: did e=${e} after e=${before}`);
+    device.last[pid >> 1] = e;
+    row[at] = this.device(device);
+  }
+
+  // ---- another upgrade
+
+  private stage(row: Int32Array): void {
+    this.spend(row, 'stages');
+    const { cluster, core } = this.locals;
+    const live = this.liveOf(row);
+    const lows = cluster.components.map((c) => (live[c] as Pid) ^ 1);
+    const operation: Operation = { id: 'u2', cluster: cluster.components, lows, added: [], policy: NO_POLICY };
+    for (const pid of lows) {
+      if (this.process(row, pid)?.role === 'seat') continue;
+      const before = this.locals.locals.at(row[pid] as number).ghost;
+      const ghost = createGhost('seat', -1, live.length, this.D);
+      ghost.life = before.life + 1;
+      const setup: Setup = {
+        rules: this.shape.rules,
+        pid,
+        epoch: 0,
+        live: live.slice(),
+        devices: this.D,
+        latest: this.shape.devices.map((d) => d.latest),
+        operation: null,
+        role: 'seat',
+      };
+      const process = core.create(setup, this.locals.appOf(pid));
+      row[pid] = this.locals.put({ pid, process, ghost, dead: false });
+      row[this.P + pid] = this.inbox(Array.from({ length: 2 * this.P + 1 }, () => []));
+      if (this.beats) row[2 * this.P + this.D + pid] = this.ack(live.map(() => 0));
+      if (this.shape.power) row[this.keptAt + pid] = this.keep(nothingKept(this.P));
+      for (let p = 0; p < this.P; p++) {
+        if (p === pid) continue;
+        const slots = this.inboxes.at(row[this.P + p] as number).slice();
+        slots[pid] = [];
+        slots[this.P + pid] = [];
+        row[this.P + p] = this.inbox(slots);
+        if (!this.shape.power) continue;
+        const kept = this.kept.at(row[this.keptAt + p] as number);
+        const sent = kept.sent.map((list, to) => (to === pid ? [] : list));
+        row[this.keptAt + p] = this.keep({ ...kept, sent, inputs: kept.inputs.filter(([to]) => to !== pid) });
+      }
+    }
+    const event = this.locals.event({ kind: 'word', t: 0, seed: 0, word: 'stage', operation });
+    for (let p = 0; p < this.P; p++) {
+      const self = this.process(row, p);
+      if (!self || self.role === 'stopped' || (self.role === 'seat' && !lows.includes(p))) continue;
+      this.run(row, p, event);
+    }
+  }
+
+  // ---- stable storage
+
+  /** A step's record is written; what it sent and put out comes again after a boot. */
+  private store(row: Int32Array, pid: Pid, step: Step): void {
+    const at = this.keptAt + pid;
+    let before = row[at] as number;
+    const decides = step.doings.some((doing) => doing.kind === 'decided') || step.stops;
+    const known = this.kept.at(before);
+    if (known.decided > 0) {
+      // the base of the cut stands by now, and in it what was not out yet
+      const outputs: Given[] = [];
+      for (let d = 0; d < this.D; d++) {
+        for (const o of this.devices.at(row[2 * this.P + d] as number).queue) {
+          if (o.pid === pid) outputs.push({ device: d, ...o });
+        }
+      }
+      before = this.keep({ ...known, outputs, decided: 0 });
+    }
+    const memo = this.keptOf.get(before, step.id);
+    if (memo) {
+      row[at] = memo;
+      return;
+    }
+    const kept = this.kept.at(before);
+    const sent = kept.sent.slice();
+    const inputs = kept.inputs.slice();
+    for (const { to, item } of step.sends) {
+      const { message } = this.locals.items.at(item);
+      if (message.kind === 'input') inputs.push([to, item]);
+      else sent[to] = add(sent[to] as number[], item, message);
+    }
+    const outputs = kept.outputs.slice();
+    for (const doing of step.doings) {
+      if (doing.kind === 'output') outputs.push({ device: doing.device, pid, e: doing.e, low: doing.low });
+    }
+    const made = this.keep({ sent, inputs, outputs, decided: decides ? step.id : 0 });
+    this.keptOf.set(before, step.id, made);
+    row[at] = made;
+  }
+
+  /** How many choices of power cuts a state has. */
+  get powerCuts(): number {
+    return this.shape.power ? POWER.length * this.boards.length : 0;
+  }
+
+  powerChoice(place: number): number {
+    return POWER_CUT + place;
+  }
+
+  undoneChoice(choice: number): number {
+    return UNDONE + choice;
+  }
+
+  /** A board loses power and boots. True: that has changed something. */
+  cutPower(row: Int32Array, place: number): boolean {
+    this.wrongs = [];
+    const board = this.boards[Math.floor(place / POWER.length)] as string;
+    const early = POWER[place % POWER.length] === 'early';
+    let changed = false;
+    for (let p = 0; p < this.P; p++) {
+      const { process, dead } = this.locals.locals.at(row[p] as number);
+      if (!process || dead) continue;
+      if (this.shape.boards[p] !== board) {
+        // frames that were under way to the board are lost; who has forgotten them does not repeat them
+        if (this.mistakes.reportLost && process.role === 'stopped') {
+          for (let to = 0; to < this.P; to++) {
+            if (this.shape.boards[to] === board && this.bring(row, p, to, [])) changed = true;
+          }
+        }
+      } else if (early) {
+        if (this.bootEarly(row, p)) changed = true;
+      } else if (this.bootLate(row, p)) changed = true;
+    }
+    return changed;
+  }
+
+  /** What a boot puts into a channel; what its receiver has taken before goes again at once. True: it is other than before. */
+  private bring(row: Int32Array, from: Pid, to: Pid, list: number[]): boolean {
+    const before = row[this.P + to] as number;
+    const slots = this.inboxes.at(before).slice();
+    slots[from] = list;
+    row[this.P + to] = this.inbox(slots);
+    this.normalise(row, to);
+    return row[this.P + to] !== before;
+  }
+
+  private bootEarly(row: Int32Array, pid: Pid): boolean {
+    const id = row[this.keptAt + pid] as number;
+    const { sent, inputs, outputs, decided } = this.kept.at(id);
+    let changed = false;
+    for (let to = 0; to < this.P; to++) {
+      const list = sent[to] as number[];
+      if (list.length === 0) continue;
+      const local = row[to] as number;
+      const inbox = row[this.P + to] as number;
+      // a channel that has been gone through before, with the same at its other end
+      if (this.fineOf.get(id * 32 + to, inbox) === local) continue;
+      const { process, dead } = this.locals.locals.at(local);
+      if (process && !dead && process.role !== 'stopped') {
+        const got = process.gotN[pid] ?? 0;
+        for (const item of list) {
+          const { message } = this.locals.items.at(item);
+          if (message.n > got) break;
+          const verdict = this.locals.core.gate(process, pid, message);
+          if (verdict === 'repeat') continue;
+          const name = processName(this.shape, to);
+          const what = `${message.kind} ${message.n}, which ${name} has taken, comes again after a power cut`;
+          this.say(pid, 'progress', `${what}: ${verdict}, and never acknowledged`);
+        }
+      }
+      if (this.bring(row, pid, to, list)) changed = true;
+      else if (this.wrongs.length === 0) this.fineOf.set(id * 32 + to, inbox, local);
+    }
+    for (const [to, item] of inputs) {
+      const inbox = row[this.P + to] as number;
+      const { message } = this.locals.items.at(item);
+      const there = (this.inboxes.at(inbox)[2 * this.P] as number[]).some((i) => {
+        const other = this.locals.items.at(i).message;
+        return other.device === message.device && other.i === message.i;
+      });
+      if (there) continue;
+      row[this.P + to] = this.push(inbox, 2 * this.P, item);
+      this.normalise(row, to);
+      if (row[this.P + to] !== inbox) changed = true;
+    }
+    for (let d = 0; d < this.D; d++) {
+      const at = 2 * this.P + d;
+      const before = row[at] as number;
+      const mine = outputs.filter((o) => o.device === d);
+      if (this.shape.prompt) {
+        for (const output of mine) this.putOut(row, d, output);
+      } else if (mine.length > 0) {
+        const device = structuredCloneFast(this.devices.at(before));
+        const brought = mine.map((o): Output => ({ pid, e: o.e, low: o.low }));
+        device.queue = [...device.queue.filter((o) => o.pid !== pid), ...brought];
+        row[at] = this.device(this.withoutDone(device, d));
+        // the order in which a driver gets what is new to it from different processes is nobody's
+        if (row[at] !== before && this.sameQueue(row[at] as number, before, d)) row[at] = before;
+      }
+      if (row[at] !== before) changed = true;
+    }
+    // what the board did upon the decision, again
+    if (decided > 0) {
+      const text = row.join();
+      this.perform(row, pid, this.locals.stepAt(decided), true);
+      if (row.join() !== text) changed = true;
+    }
+    return changed;
+  }
+
+  private bootLate(row: Int32Array, pid: Pid): boolean {
+    let changed = false;
+    const forgets = this.mistakes.forgottenQueue;
+    for (let to = 0; to < this.P; to++) {
+      if (to !== pid && forgets && this.bring(row, pid, to, [])) changed = true;
+    }
+    for (let d = 0; d < this.D; d++) {
+      if (!this.mistakes.forgottenOutputs) break;
+      const at = 2 * this.P + d;
+      const device = structuredCloneFast(this.devices.at(row[at] as number));
+      const kept = device.queue.filter((o) => o.pid !== pid);
+      if (kept.length === device.queue.length) continue;
+      device.queue = kept;
+      row[at] = this.device(device);
+      changed = true;
+    }
+    return changed;
+  }
+
+  /** A driver's queue without what it would drop; a copy of its own counting says so. */
+  private withoutDone(device: Device, d: number): Device {
+    const { core } = this.locals;
+    const driver = structuredCloneFast(device.driver);
+    const latest = this.shape.devices[d]?.latest ?? false;
+    const queue = device.queue.filter((o) =>
+      core.admit(driver, o.pid >> 1, o.e, latest, o.low < 0 ? undefined : o.low),
+    );
+    return { ...device, queue };
+  }
+
+  private sameQueue(a: number, b: number, d: number): boolean {
+    const text = (id: number) => {
+      const device = this.withoutDone(this.devices.at(id), d);
+      return JSON.stringify({ ...device, queue: device.queue.map((o) => JSON.stringify(o)).sort() });
+    };
+    return text(a) === text(b);
+  }
+
+  /**
+   * With a mistake planted (PROTOCOL 9, 15), what a step sends leaves before its record is written: the power goes in
+   * between, and the event has not happened. True: that has changed something.
+   */
+  takeBack(row: Int32Array, next: Int32Array, choice: number): boolean {
+    const pid = this.whose(choice);
+    if (this.left(row, 'lapses') === 0 || pid < 0) return false;
+    for (let i = this.width - 2; i < this.width; i++) next[i] = row[i] as number;
+    this.spend(next, 'lapses');
+    next[pid] = row[pid] as number;
+    next[this.P + pid] = row[this.P + pid] as number;
+    next[this.keptAt + pid] = row[this.keptAt + pid] as number;
+    for (let i = 0; i < next.length; i++) if (next[i] !== row[i] && i < this.width - 3) return true;
+    return false;
+  }
+
+  private powerAction(row: Int32Array, place: number): Action {
+    const next = row.slice();
+    this.cutPower(next, place);
+    const wires: [Pid, Pid, Message[]][] = [];
+    const queues: [number, Output[]][] = [];
+    for (let to = 0; to < this.P; to++) {
+      const [before, after] = [row[this.P + to] as number, next[this.P + to] as number];
+      for (let from = 0; from < this.P && before !== after; from++) {
+        const list = this.inboxes.at(after)[from] as number[];
+        if (list.join() === (this.inboxes.at(before)[from] as number[]).join()) continue;
+        wires.push([from, to, list.map((item) => this.locals.items.at(item).message)]);
+      }
+    }
+    for (let d = 0; d < this.D; d++) {
+      const at = 2 * this.P + d;
+      if (row[at] !== next[at]) queues.push([d, this.devices.at(next[at] as number).queue]);
+    }
+    return { kind: 'power', board: this.boards[Math.floor(place / POWER.length)] as string, wires, queues };
   }
 
   private say(pid: Pid, rule: Rule, why: string): void {
@@ -674,21 +1121,20 @@ export class System {
     }
   }
 
-  private perform(row: Int32Array, pid: Pid, step: Step): void {
+  /** `again`: after a boot, what a decision makes the board do; its outputs are brought by `bootEarly`. */
+  private perform(row: Int32Array, pid: Pid, step: Step, again = false): void {
     const { core } = this.locals;
     for (const doing of step.doings) {
       if (doing.kind === 'output') {
-        const at = 2 * this.P + doing.device;
-        const device = structuredCloneFast(this.devices.at(row[at] as number));
-        const latest = this.shape.devices[doing.device]?.latest ?? false;
-        const low = doing.low < 0 ? undefined : doing.low;
-        if (!core.admit(device.driver, pid >> 1, doing.e, latest, low)) continue;
-        const before = device.last[pid >> 1] ?? 0;
-        if (doing.e > 0 && doing.e !== before + 1) {
-          this.say(pid, 'border', `device ${doing.device}: did e=${doing.e} after e=${before}`);
+        if (again) continue;
+        const output: Output = { pid, e: doing.e, low: doing.low };
+        if (this.shape.prompt) this.putOut(row, doing.device, output);
+        else {
+          const at = 2 * this.P + doing.device;
+          const device = structuredCloneFast(this.devices.at(row[at] as number));
+          device.queue.push(output);
+          row[at] = this.device(device);
         }
-        device.last[pid >> 1] = doing.e;
-        row[at] = this.device(device);
         continue;
       }
       const board = this.shape.boards[pid];
@@ -716,7 +1162,11 @@ export class System {
         const beside = this.process(row, other);
         if (!beside || this.shape.boards[other] !== board) continue;
         if (beside.role !== 'low' && !(beside.role === 'seat' && beside.seat && beside.epoch < doing.epoch)) continue;
-        this.run(row, other, this.locals.event({ kind: 'stop', t: 0, seed: 0 }));
+        this.run(
+          row,
+          other,
+          this.fixed(this.P + 1, () => ({ kind: 'stop', t: 0, seed: 0 })),
+        );
       }
     }
   }
@@ -749,6 +1199,13 @@ export class System {
         const inbox = this.inboxes.at(row[this.P + p] as number);
         const stuck = inbox.findIndex((list) => list.length > 0);
         if (stuck >= 0) this.say(p, 'progress', 'what is under way to it is never taken');
+      }
+      if (ghost.role === 'active' && !dead) {
+        for (let d = 0; d < this.D; d++) {
+          const last = this.devices.at(row[2 * this.P + d] as number).last[p >> 1] ?? 0;
+          const e = ghost.outputs[d] ?? 0;
+          if (e > last) this.say(p, 'border', `device ${d}: e=${e} never came out`);
+        }
       }
       if (ghost.role !== 'active' && ghost.role !== 'shadow') continue;
       if (ghost.frozen) this.say(p, 'progress', 'froze, and has not decided');

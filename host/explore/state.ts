@@ -94,3 +94,46 @@ export class Rows {
     return this.chunks.length * CHUNK * (this.width * 4 + 10) + this.table.length * 4;
   }
 }
+
+/** Numbers by pairs of numbers, without an object for any of them. 0 is none. */
+export class Pairs {
+  private size = 0;
+  private keys = new Int32Array(1 << 13);
+  private values = new Int32Array(1 << 12);
+
+  private place(a: number, b: number): number {
+    const { keys } = this;
+    const mask = this.values.length - 1;
+    let h = Math.imul(a, 0x85ebca6b) ^ Math.imul(b, 0xc2b2ae35);
+    h = Math.imul(h ^ (h >>> 15), 0x27d4eb2f);
+    let at = (h ^ (h >>> 13)) & mask;
+    while (this.values[at] !== 0 && (keys[2 * at] !== a || keys[2 * at + 1] !== b)) at = (at + 1) & mask;
+    return at;
+  }
+
+  get(a: number, b: number): number {
+    return this.values[this.place(a, b)] as number;
+  }
+
+  set(a: number, b: number, value: number): void {
+    if (this.size * 2 >= this.values.length) this.grow();
+    const at = this.place(a, b);
+    if (this.values[at] === 0) this.size++;
+    this.keys[2 * at] = a;
+    this.keys[2 * at + 1] = b;
+    this.values[at] = value;
+  }
+
+  private grow(): void {
+    const { keys, values } = this;
+    this.keys = new Int32Array(keys.length * 2);
+    this.values = new Int32Array(values.length * 2);
+    for (let i = 0; i < values.length; i++) {
+      if (values[i] === 0) continue;
+      const at = this.place(keys[2 * i] as number, keys[2 * i + 1] as number);
+      this.keys[2 * at] = keys[2 * i] as number;
+      this.keys[2 * at + 1] = keys[2 * i + 1] as number;
+      this.values[at] = values[i] as number;
+    }
+  }
+}
