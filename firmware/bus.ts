@@ -52,13 +52,21 @@ function homeBoot(rt: Runtime, d: number): number {
   return home === rt.board ? rt.boot : rt.peers[home].boot;
 }
 
-function hearAck(rt: Runtime, from: Pid, device: number, by: Pid, byBoot: unknown, number: number): void {
+function hearAck(
+  rt: Runtime,
+  from: Pid,
+  device: number,
+  by: Pid,
+  byBoot: unknown,
+  number: number,
+  epoch: number,
+): void {
   const board = boardOf(rt, by);
   if (board < 0 || board === rt.board || rt.peers[board].boot !== byBoot) return;
   for (let i = 0; i < rt.outgoing.length; i++) {
     const outgoing = rt.outgoing[i];
     if (outgoing.device === device && outgoing.to === by && outgoing.from === from) {
-      acknowledged(rt, outgoingOf(rt, from, device, by), number);
+      acknowledged(rt, outgoingOf(rt, from, device, by), number, epoch);
       return;
     }
   }
@@ -77,10 +85,11 @@ export function hearPacket(rt: Runtime, bytes: Uint8Array): void {
     else if (kind === PACKET_DATA) hearData(rt, packet);
     else if (kind === PACKET_INPUT) hearInput(rt, packet);
     else if (kind === PACKET_ACK) {
-      if (packet[3] === rt.boot) hearAck(rt, packet[1] as Pid, -1, packet[2] as Pid, packet[4], packet[5] as number);
+      if (packet[3] !== rt.boot) return;
+      hearAck(rt, packet[1] as Pid, -1, packet[2] as Pid, packet[4], packet[5] as number, packet[6] as number);
     } else if (kind === PACKET_INPUT_ACK) {
       const d = packet[1] as number;
-      if (packet[3] === homeBoot(rt, d)) hearAck(rt, -1, d, packet[2] as Pid, packet[4], packet[5] as number);
+      if (packet[3] === homeBoot(rt, d)) hearAck(rt, -1, d, packet[2] as Pid, packet[4], packet[5] as number, -1);
     } else rt.bus.bad++;
   } catch (error) {
     rt.bus.bad++;

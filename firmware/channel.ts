@@ -130,8 +130,20 @@ export function enqueue(rt: Runtime, outgoing: Outgoing, message: Message): void
   transmit(rt, outgoing);
 }
 
-/** The receiver has taken everything up to `number`. */
-export function acknowledged(rt: Runtime, outgoing: Outgoing, number: number): void {
+/** Whether the message of that number waits here, and is of that epoch. */
+function holds(outgoing: Outgoing, number: number, epoch: number): boolean {
+  for (let i = 0; i < outgoing.queue.length; i++) {
+    if (outgoing.queue[i].n === number) return outgoing.queue[i].epoch === epoch;
+  }
+  return false;
+}
+
+/**
+ * The receiver has taken everything up to `number`, which is of `epoch` (device inputs: -1). A late acknowledgement
+ * may be of the channel's life before, in which that number was another message (PROTOCOL 5.0.5).
+ */
+export function acknowledged(rt: Runtime, outgoing: Outgoing, number: number, epoch: number): void {
+  if (outgoing.device < 0 && !holds(outgoing, number, epoch)) return;
   let gone = 0;
   while (gone < outgoing.queue.length && numberOf(outgoing, outgoing.queue[gone]) <= number) {
     const message = outgoing.queue[gone];
@@ -175,15 +187,20 @@ export function repeatDue(rt: Runtime, now: number): number {
   return next;
 }
 
-/** `by` has taken everything up to `number`. What it takes later may begin its numbers again: a seat that is vacant. */
-export function acknowledge(rt: Runtime, of: number, by: Pid, number: number): void {
+/**
+ * `by` has taken everything up to `number`, which is of `epoch` (device inputs: -1). What it takes later may begin its
+ * numbers again: a seat that is vacant.
+ */
+export function acknowledge(rt: Runtime, of: number, by: Pid, number: number, epoch: number): void {
   for (let i = 0; i < rt.acks.length; i++) {
     const ack = rt.acks[i];
     if (ack[0] !== of || ack[1] !== by) continue;
-    if (number > ack[2]) ack[2] = number;
+    if (epoch < ack[3] || (epoch === ack[3] && number <= ack[2])) return;
+    ack[2] = number;
+    ack[3] = epoch;
     return;
   }
-  rt.acks.push([of, by, number]);
+  rt.acks.push([of, by, number, epoch]);
 }
 
 /** Sends the acknowledgements that are due: what they acknowledge is durable by now (PROTOCOL 6). */
@@ -195,7 +212,8 @@ export function sendAcks(rt: Runtime): void {
     if (of >= 0) {
       const board = boardOf(rt, of);
       if (board < 0 || board === rt.board) continue;
-      rt.hal.bus(encodePacket([PACKET_ACK, of, by, rt.peers[board].boot, rt.boot, number], rt.crc));
+      const epoch = rt.acks[i][3];
+      rt.hal.bus(encodePacket([PACKET_ACK, of, by, rt.peers[board].boot, rt.boot, number, epoch], rt.crc));
     } else {
       const home = rt.active.plan.devices[-1 - of].board;
       const homeBoot = home === rt.board ? rt.boot : rt.peers[home].boot;

@@ -240,9 +240,11 @@ export function arrive(rt: Runtime, from: Pid, to: Pid, message: Message): void 
     let number = (d < 0 ? message.n : message.i) as number;
     if (verdict === 'repeat') {
       const self = (localOf(rt, to) as Local).self;
-      number = d < 0 ? self.gotN[from] : self.gotI[d];
+      // all that it has taken since is of its epoch too, if this one is
+      if (d >= 0) number = self.gotI[d];
+      else if (message.epoch === self.epoch) number = self.gotN[from];
     }
-    acknowledge(rt, d < 0 ? from : -1 - d, to, number);
+    acknowledge(rt, d < 0 ? from : -1 - d, to, number, d < 0 ? message.epoch : -1);
   } else if (verdict === 'wait' && rt.stash.length < STASH_MAX) {
     for (let i = 0; i < rt.stash.length; i++) {
       const known = rt.stash[i];
@@ -273,7 +275,7 @@ function moveLocal(rt: Runtime): number {
       }
       if (verdict === 'wait' || verdict === 'refuse') break;
       steps++;
-      acknowledged(rt, outgoing, numberOf(outgoing, message));
+      acknowledged(rt, outgoing, numberOf(outgoing, message), message.epoch);
     }
   }
   return steps;

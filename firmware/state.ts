@@ -101,8 +101,8 @@ export interface Runtime {
   locals: Local[];
   outgoing: Outgoing[];
   stash: Stashed[];
-  /** acknowledgements due: [of, by, number] or [-1 - device, by, number] */
-  acks: [number, number, number][];
+  /** acknowledgements due: [of, by, number, its epoch] or [-1 - device, by, number, -1] */
+  acks: [number, number, number, number][];
   peers: Peer[];
   /** by process: when it was last heard of as a low one, ms */
   lowAt: number[];

@@ -133,10 +133,10 @@ describe('channels', () => {
     const channel = outgoingOf(b.rt, 0, -1, 2);
     for (let n = 1; n <= WINDOW + 10; n++) enqueue(b.rt, channel, app(n));
     expect(numbers(b)).toEqual(Array.from({ length: WINDOW }, (_, i) => i + 1));
-    acknowledged(b.rt, channel, 4);
+    acknowledged(b.rt, channel, 4, 1);
     expect(numbers(b).slice(WINDOW)).toEqual([WINDOW + 1, WINDOW + 2, WINDOW + 3, WINDOW + 4]);
     expect(channel.ackedQ).toBe(4);
-    acknowledged(b.rt, channel, 2);
+    acknowledged(b.rt, channel, 2, 1);
     expect(channel.ackedQ).toBe(4);
     expect(channel.queue.length).toBe(WINDOW + 6);
   });
@@ -173,10 +173,15 @@ describe('channels', () => {
     const b = bench(SENSORS);
     const channel = outgoingOf(b.rt, 0, -1, 3);
     for (let n = 1; n <= 3; n++) enqueue(b.rt, channel, app(n));
-    acknowledged(b.rt, channel, 1);
+    acknowledged(b.rt, channel, 1, 1);
     enqueue(b.rt, channel, app(1, 2));
     expect(channel.queue.map((m) => [m.n, m.epoch])).toEqual([[1, 2]]);
     expect(channel.ackedQ).toBe(0);
+    // nor does a late acknowledgement of the old life take anything from the new one (PROTOCOL 5.0.5)
+    acknowledged(b.rt, channel, 1, 1);
+    expect(channel.queue.map((m) => [m.n, m.epoch])).toEqual([[1, 2]]);
+    acknowledged(b.rt, channel, 1, 2);
+    expect(channel.queue).toEqual([]);
   });
 
   test('inputs stand in the order of their numbers, each once', () => {
@@ -200,14 +205,15 @@ describe('channels', () => {
 
   test('an acknowledgement says what was taken, even where the numbers have begun again since', () => {
     const b = bench(SENSORS);
-    acknowledge(b.rt, 2, 0, 4);
-    acknowledge(b.rt, 2, 0, 5);
-    acknowledge(b.rt, 2, 0, 1);
-    acknowledge(b.rt, 6, 0, 2);
+    acknowledge(b.rt, 2, 0, 4, 1);
+    acknowledge(b.rt, 2, 0, 5, 1);
+    acknowledge(b.rt, 2, 0, 1, 1);
+    acknowledge(b.rt, 6, 0, 2, 1);
+    acknowledge(b.rt, 6, 0, 1, 2);
     sendAcks(b.rt);
-    expect(b.bus.map((p) => [p[1], p[5]])).toEqual([
-      [2, 5],
-      [6, 2],
+    expect(b.bus.map((p) => [p[1], p[5], p[6]])).toEqual([
+      [2, 5, 1],
+      [6, 1, 2],
     ]);
     expect(b.rt.acks).toEqual([]);
   });
@@ -240,7 +246,7 @@ describe('devices', () => {
     takeInput(b.rt, 'gyro', new Uint8Array(4));
     expect(state).toMatchObject({ inputs: max, dropped: 1 });
     const channel = outgoingOf(b.rt, -1, GYRO, 0);
-    acknowledged(b.rt, channel, 1);
+    acknowledged(b.rt, channel, 1, -1);
     takeInput(b.rt, 'gyro', new Uint8Array(4));
     expect(channel.queue.at(-1)?.i).toBe(max + 1);
   });

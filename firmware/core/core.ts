@@ -60,6 +60,8 @@ export function gate(self: Process, from: Pid, message: Message): 'take' | 'wait
   }
   const got = from < self.gotN.length ? self.gotN[from] : 0;
   if (newStart(self, message)) return 'take';
+  // nothing of a later epoch has been taken yet: a seat's channels begin again, at numbers that it has had (PROTOCOL 5.3.1)
+  if (message.epoch > self.epoch && self.role === 'seat') return 'wait';
   if (message.n <= got) return 'repeat';
   if (self.role === 'stopped' || self.closed.indexOf(from) >= 0) return 'refuse';
   if (message.epoch < self.epoch) return 'refuse';
