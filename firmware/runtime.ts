@@ -94,6 +94,16 @@ export function addProcess(rt: Runtime, pid: Pid, role: Role, plan: Plan, module
   made.local = local;
   forget(rt, pid, true);
   rt.locals.push(local);
+  // with its first line's epoch, all that a replay of its events must know
+  note(rt, {
+    kind: 'process',
+    process: local.name,
+    pid: pid,
+    role: role,
+    plan: role === 'seat' && rt.staged ? rt.staged.hash : rt.active.hash,
+    live: rt.live,
+    crc: local.crc,
+  });
   return local;
 }
 

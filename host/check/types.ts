@@ -74,6 +74,15 @@ export interface TraceNote {
   why?: string;
   /** gap: trace lines that were lost */
   lost?: number;
+  // process: one was made here, `pid`; what it began with, for who replays its events
+  process?: string;
+  role?: string;
+  /** hash of the version that it is of */
+  plan?: string;
+  /** by component: the process that was live, or -1 */
+  live?: number[];
+  /** CRC-32 of its module's text as it was evaluated */
+  crc?: number;
 }
 
 /** A header (`trace`), a step of a process (`process`) or a note. */

@@ -5,7 +5,12 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { check } from '../check/check.ts';
 import type { TraceLine } from '../check/types.ts';
+import { conform } from '../conform/conform.ts';
+import { conformanceText } from '../conform/text.ts';
+import { fromVersions } from '../conform/versions.ts';
 import { EXIT, Failure } from '../failure.ts';
+import { loadVersion } from '../operate/library.ts';
+import type { Version } from '../operate/version.ts';
 import { connect } from '../testbed/client.ts';
 import type { Selection } from '../trace/diagram.ts';
 import { renderSvg, renderText } from '../trace/diagram.ts';
@@ -71,6 +76,39 @@ function judge(context: Context, lines: TraceLine[]): void {
   if (count > 0) process.exitCode = EXIT.testsFailed;
 }
 
+/** Versions as this state folder knows them, each read once. */
+function library(context: Context): (hash: string) => Version | null {
+  const known = new Map<string, Version | null>();
+  return (hash) => {
+    let version = known.get(hash);
+    if (version === undefined) {
+      version = knownVersions(context).includes(hash) ? loadVersion(context.stateDir, hash) : null;
+      known.set(hash, version);
+    }
+    return version;
+  };
+}
+
+function replay(context: Context, lines: TraceLine[]): void {
+  const result = conform(lines, fromVersions(library(context)));
+  if (result.events === 0) {
+    throw new Failure('E_NO_EVENTS', EXIT.inconclusive, 'the trace has no event to replay', 'npx understudy flash');
+  }
+  if (result.agreed === 0 && result.differences.length === 0) {
+    const why = result.left[0]?.why ?? '';
+    const next = 'build those versions here (npx understudy build), use the state folder that they were flashed from';
+    const cause = `none of the ${result.events} events can be replayed: ${why}`;
+    throw new Failure(
+      'E_NOT_REPLAYED',
+      EXIT.inconclusive,
+      cause,
+      `${next} (--state DIR), or record from the flashing on`,
+    );
+  }
+  context.out.data(result, () => conformanceText(result, lines[0] as TraceLine));
+  if (result.differences.length > 0) process.exitCode = EXIT.testsFailed;
+}
+
 export function register(program: Command): void {
   common(program.command('trace'))
     .argument('[file]', 'a recorded trace; left out: that of this testbed')
@@ -80,9 +118,14 @@ export function register(program: Command): void {
     .option('--process <names...>', 'only these processes or components')
     .option('--everything', 'heartbeats, notifications and markers too')
     .option('--check', 'judge it by the rules of the protocol instead: exit 0 or 10')
+    .option('--conform', 'replay it through the core instead, event by event: exit 0 or 10')
     .action(async (file, options) => {
       const context = contextOf(options);
       const lines = await linesOf(context, file);
+      if (options.conform) {
+        replay(context, lines);
+        return;
+      }
       if (options.check) {
         judge(context, lines);
         return;
