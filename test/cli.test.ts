@@ -494,4 +494,31 @@ describe('a testbed', () => {
     await expectExit(0, 'trace', '--svg', svg);
     expect(readFileSync(svg, 'utf8')).toMatch(/^<svg|^<\?xml/);
   });
+
+  test('its trace replays through the core; a difference is 10, versions that nobody has are 8', async () => {
+    const whole = await expectExit(0, 'trace', '--conform');
+    expect(whole.out).toMatch(/^[\d,]+ events of \d+ processes replayed: all agree$/m);
+    const lines = readFileSync(join(state, 'trace.ndjson'), 'utf8').split('\n');
+    const at = lines.findIndex((line) => line.includes('"kind":"checkpoint"'));
+    const bytes = /"kind":"checkpoint","bytes":(\d+)/;
+    lines[at] = (lines[at] ?? '').replace(bytes, (_, count) => `"kind":"checkpoint","bytes":${Number(count) + 1}`);
+    const file = join(folder, 'planted.trace.ndjson');
+    writeFileSync(file, lines.join('\n'));
+    const { process: name, n } = JSON.parse(lines[at] ?? '') as { process: string; n: number };
+    const [planted, elsewhere] = await Promise.all([
+      expectExit(10, 'trace', file, '--conform', '--json'),
+      expectError(
+        8,
+        'E_NOT_REPLAYED',
+        /version [0-9a-f]{16} is not known/,
+        'trace',
+        file,
+        '--conform',
+        '--state',
+        folder,
+      ),
+    ]);
+    expect(JSON.parse(planted.out)).toMatchObject({ differences: [{ process: name, n, what: 'effects' }] });
+    expect(elsewhere.err).toContain('--state DIR');
+  });
 });

@@ -122,14 +122,9 @@ export function register(program: Command): void {
     .action(async (file, options) => {
       const context = contextOf(options);
       const lines = await linesOf(context, file);
-      if (options.conform) {
-        replay(context, lines);
-        return;
-      }
-      if (options.check) {
-        judge(context, lines);
-        return;
-      }
+      if (options.conform) replay(context, lines);
+      if (options.check) judge(context, lines);
+      if (options.conform || options.check) return;
       const selection: Selection = {
         around: options.around,
         processes: options.process,
