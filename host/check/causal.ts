@@ -28,7 +28,7 @@ import { join, NOTHING, withValue } from './vector.ts';
 interface Moment {
   step: Step;
   p: Proc;
-  unblocked: string[];
+  unblocked: number[];
   limit: History | null;
   decided: { cut: string; epoch: number } | null;
   /** outcome of the last test of each device, since the last delivery */
@@ -42,37 +42,51 @@ interface Moment {
   last: Entry | null;
 }
 
+const NONE: readonly number[] = [];
+
+function channelKey(from: number, to: number): number {
+  return from * 65536 + to;
+}
+
+/** What of an event must be the same when a board that comes back with its log has it again. */
+function signatureOf(event: TraceEvent): string {
+  return `${event.kind} ${event.from ?? ''} ${event.n ?? ''} ${event.i ?? ''} ${event.name ?? ''}`;
+}
+
 class Engine {
   readonly steps: Step[] = [];
   readonly names = new Map<number, string>();
   private procs = new Map<string, Proc>();
   private byPid = new Map<number, Proc>();
-  private channels = new Map<string, Channel<Entry>>();
+  private channels = new Map<number, Channel<Entry>>();
   private handovers = new Map<TraceMessage, Handover>();
   private operations = new Map<number, Operation>();
   private readonly lines: TraceLine[];
+  /** of the step that is looked at */
+  private readonly tests: Moment['tests'] = new Map();
+  private readonly settled: Moment['settled'] = new Set();
 
   constructor(lines: TraceLine[]) {
     this.lines = lines;
   }
 
-  blocked(line: TraceLine): string | null {
+  blocked(line: TraceLine): number | null {
     const p = line.process === undefined ? undefined : this.procs.get(line.process);
     const event = line.event;
     if (!p || !event || !isNumbered(event)) return null;
     if (p.resumed && (line.n ?? 0) <= p.lastN) return null;
-    const key = `${event.from}>${p.pid}`;
+    const key = channelKey(event.from as number, p.pid);
     return canReceive(this.channels.get(key), event) ? null : key;
   }
 
-  visit(line: TraceLine): string[] {
+  visit(line: TraceLine): readonly number[] {
     if (line.trace !== undefined) this.begin(line);
     else if (line.note) {
       if (line.note.kind === 'boot') this.boot(line.board ?? '', line.note.resumed === true);
       const gone = line.note.kind === 'gone' ? this.byPid.get(line.note.pid ?? -1) : undefined;
       if (gone) this.renew(gone, 'seat');
     } else if (line.process !== undefined) return this.step(line, line.process);
-    return [];
+    return NONE;
   }
 
   private begin(header: TraceLine): void {
@@ -99,7 +113,7 @@ class Engine {
   }
 
   private channel(from: number, to: number): Channel<Entry> {
-    const key = `${from}>${to}`;
+    const key = channelKey(from, to);
     let channel = this.channels.get(key);
     if (!channel) {
       channel = createChannel();
@@ -127,7 +141,7 @@ class Engine {
     }
   }
 
-  private step(line: TraceLine, name: string): string[] {
+  private step(line: TraceLine, name: string): readonly number[] {
     const step: Step = {
       index: this.steps.length,
       line,
@@ -142,21 +156,21 @@ class Engine {
       facts: [],
     };
     this.steps.push(step);
-    const broken = (why: string): string[] => {
+    const broken = (why: string): readonly number[] => {
       step.facts.push({ fact: { kind: 'broken', why }, validated: NOTHING, limit: null });
-      return [];
+      return NONE;
     };
     const known = this.procs.get(name);
     if (!known) return broken(this.procs.size ? 'no such process in the header' : 'the trace has no header');
     let p = known;
     const event = line.event ?? { kind: '' };
-    const signature = `${event.kind} ${event.from ?? ''} ${event.n ?? ''} ${event.i ?? ''} ${event.name ?? ''}`;
     if (step.n <= p.lastN) {
       if (p.resumed) {
         step.pid = p.pid;
         step.repeat = true;
-        const same = p.signatures[step.n] === signature;
-        return same ? [] : broken(`after a power cut event ${step.n} is another than before`);
+        const before = p.seen[step.n];
+        const same = before !== undefined && signatureOf(before) === signatureOf(event);
+        return same ? NONE : broken(`after a power cut event ${step.n} is another than before`);
       }
       if (step.n !== 1 || isLive(p.role)) return broken(`event ${step.n} after event ${p.lastN}`);
       this.renew(p, 'seat');
@@ -164,7 +178,7 @@ class Engine {
     } else if (step.n > p.lastN + 1) broken(`event ${step.n} after event ${p.lastN}: lines are missing`);
     p.lastN = step.n;
     p.resumed = false;
-    p.signatures[step.n] = signature;
+    p.seen[step.n] = event;
     // the header names one board for both versions; an upgrade may place the new one elsewhere
     if (line.board !== undefined) p.board = line.board;
     step.pid = p.pid;
@@ -174,17 +188,20 @@ class Engine {
     return this.run(p, step, event);
   }
 
-  private run(p: Proc, step: Step, event: TraceEvent): string[] {
+  private run(p: Proc, step: Step, event: TraceEvent): readonly number[] {
+    // clearing makes a new table, also of an empty one
+    if (this.tests.size > 0) this.tests.clear();
+    if (this.settled.size > 0) this.settled.clear();
     const m: Moment = {
       step,
       p,
       unblocked: [],
       limit: null,
       decided: null,
-      tests: new Map(),
+      tests: this.tests,
       resend: 0,
       redoing: -1,
-      settled: new Set(),
+      settled: this.settled,
       last: null,
     };
     this.receive(m, event);
@@ -319,7 +336,7 @@ class Engine {
   private deliver(m: Moment, n: number): void {
     const p = m.p;
     this.settle(m, n);
-    m.tests.clear();
+    if (m.tests.size > 0) m.tests.clear();
     const received = p.events.get(n);
     if (!received) {
       m.step.facts.push({
@@ -351,7 +368,7 @@ class Engine {
   private send(m: Moment, to: number, message: TraceMessage): void {
     const p = m.p;
     const numbered = message.n !== undefined && message.n > 0 && message.kind !== 'input';
-    const key = `${p.pid}>${to}`;
+    const key = channelKey(p.pid, to);
     let entry: Entry | null = null;
     let q = 0;
     let k = 0;

@@ -52,8 +52,8 @@ export interface Proc {
   role: string;
   epoch: number;
   lastN: number;
-  /** signatures of the events so far: a board that comes back with its log may repeat them */
-  signatures: string[];
+  /** the events so far, by their numbers: a board that comes back with its log may repeat them */
+  seen: TraceEvent[];
   resumed: boolean;
   operation: Operation | null;
   H: History;
@@ -92,7 +92,7 @@ export function createProc(pid: number, name: string, board: string, role: strin
     role,
     epoch: -1,
     lastN: 0,
-    signatures: [],
+    seen: [],
     resumed: false,
     operation: null,
     H: NOTHING,

@@ -4,10 +4,10 @@
 import type { TraceLine } from './types.ts';
 
 export interface Visitor {
-  /** name of what the line waits for, or null: it can be looked at */
-  blocked(line: TraceLine): string | null;
+  /** number of what the line waits for, or null: it can be looked at */
+  blocked(line: TraceLine): number | null;
   /** looks at the line; returns what it may have unblocked */
-  visit(line: TraceLine): string[];
+  visit(line: TraceLine): readonly number[];
 }
 
 interface Queue {
@@ -17,7 +17,7 @@ interface Queue {
 
 export function inCausalOrder(lines: TraceLine[], visitor: Visitor): void {
   const queues = new Map<string, Queue>();
-  const waiting = new Map<string, Queue[]>();
+  const waiting = new Map<number, Queue[]>();
 
   const drain = (first: Queue, force: boolean): void => {
     const work = [first];

@@ -3,12 +3,13 @@
 
 import { exploreAll } from '../explore/explore.ts';
 import { SHAPES, SMALL, smallWorld } from '../explore/shapes.ts';
-import type { Plan } from '../explore/simrun.ts';
-import { planOf, simulateLarge } from '../explore/simrun.ts';
 import { simulate } from '../explore/simulate.ts';
 import type { Mistakes } from '../explore/storage.ts';
 import type { Core } from '../explore/world.ts';
 import { CORE } from '../explore/world.ts';
+import type { Plan } from '../sim/plan.ts';
+import { planOf } from '../sim/plan.ts';
+import { simulateLarge } from '../sim/run.ts';
 import type { Found, Layer } from './found.ts';
 import { crash, stronger } from './found.ts';
 import { GOLDEN, keptText } from './golden.ts';

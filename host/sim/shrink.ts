@@ -1,10 +1,12 @@
 // A failing run made smaller: fewer processes, events, upgrades and faults, as long as it still fails the same check.
 
-import type { Plan, SimRun } from './simrun.ts';
-import { planOf, simulateLarge } from './simrun.ts';
-import type { Mistakes } from './storage.ts';
-import type { Core } from './world.ts';
-import { CORE } from './world.ts';
+import type { Plan } from './plan.ts';
+import { planOf } from './plan.ts';
+import type { SimRun } from './run.ts';
+import { simulateLarge } from './run.ts';
+import type { Mistakes } from '../explore/storage.ts';
+import type { Core } from '../explore/world.ts';
+import { CORE } from '../explore/world.ts';
 
 export interface Shrunk {
   set: Partial<Plan>;
