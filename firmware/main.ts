@@ -90,7 +90,7 @@ function begin(hal: Hal, agent: Agent): void {
     v: 1,
     t: Math.round(hal.now() * 1000),
     board: hal.board,
-    note: { kind: 'boot', boot: rt.boot, resumed: false },
+    note: { kind: 'boot', boot: rt.boot, resumed: false, firmware: VERSION },
   });
   for (let c = 0; c < rt.live.length; c++) {
     const entry = active.plan.components[c];

@@ -15,6 +15,8 @@ import { createWorld } from '../host/explore/world.ts';
 import { fly, originalVersion, upgradeVersion } from '../host/mission/run.ts';
 import { withMistake } from '../host/mutants/core.ts';
 import type { Version } from '../host/operate/version.ts';
+import { planOf, settingOf } from '../host/sim/plan.ts';
+import { simulateLarge } from '../host/sim/run.ts';
 import { decodeLine, encodeLine } from '../host/trace/file.ts';
 import type { Rig } from './fixtures/lab.ts';
 import { base, bring, CONTROLLER, ESTIMATOR, SPARE, upgradeOf } from './fixtures/lab.ts';
@@ -233,6 +235,17 @@ describe('a commit with a new message format', () => {
   });
 });
 
+test('firmware of another version is named: its core may be another', () => {
+  expect(rig.conform().firmware).toEqual([]);
+  const at = rig.lines.findLastIndex((line) => line.note?.kind === 'boot' && line.board === 'control');
+  const lines = changed(at, (line) => {
+    if (line.note) line.note.firmware = '0.0.9';
+  });
+  const result = rig.conform(lines);
+  expect(result.firmware).toEqual([['control', '0.0.9']]);
+  expect(conformanceText(result, rig.lines[0] as TraceLine)).toMatch(/all agree\ncontrol ran firmware 0\.0\.9: /);
+});
+
 describe('what cannot be replayed is left out, and said', () => {
   test('a trace that begins in the middle: processes are replayed from where they are made', () => {
     const from = rig.lines.findIndex((line) => line.event?.word === 'stage');
@@ -332,6 +345,20 @@ describe('explored worlds', () => {
       events += result.events;
     }
     expect(events).toBeGreaterThan(2000);
+  });
+
+  test('and so do large ones, through power cuts of their boards', () => {
+    let cuts = 0;
+    for (let seed = 1; seed <= 3; seed++) {
+      const plan = planOf(seed, { components: 6, powerCuts: 3 });
+      const { trace } = simulateLarge(plan);
+      const result = conform(trace, fromShape(settingOf(plan).shape, true));
+      expect(result.differences, `seed ${seed}`).toEqual([]);
+      expect(result.agreed, `seed ${seed}`).toBe(result.events);
+      expect(result.events).toBeGreaterThan(500);
+      cuts += trace.filter((line) => line.note?.kind === 'boot').length;
+    }
+    expect(cuts).toBeGreaterThan(2);
   });
 });
 

@@ -63,6 +63,8 @@ export interface TraceNote {
   kind: string;
   /** boot: the board came back with its log, and its processes go on where they were */
   resumed?: boolean;
+  /** boot: version of the firmware */
+  firmware?: string;
   /** gone: this low process is no more; its board may have others that live on */
   pid?: number;
   // driver

@@ -5,6 +5,7 @@
 import * as realCore from '../../firmware/core/core.ts';
 import type { Process } from '../../firmware/core/core.ts';
 import type { Application, Effect, Event } from '../../firmware/core/types.ts';
+import { VERSION } from '../../firmware/main.ts';
 import type { TraceEffect, TraceEvent, TraceLine } from '../check/types.ts';
 import type { Place } from './compare.ts';
 import { copy, difference } from './compare.ts';
@@ -100,6 +101,8 @@ export interface Conformance {
   left: Left[];
   /** texts of exceptions that the board's engine words in another way */
   reworded: number;
+  /** boards whose firmware was of another version than this program, and which: their core may be another too */
+  firmware: [string, string][];
   /** calls that the board interrupted: they count as interrupted again, and are not run */
   interrupted: number;
 }
@@ -245,6 +248,7 @@ class Replay {
     differences: [],
     left: [],
     reworded: 0,
+    firmware: [],
     interrupted: 0,
   };
 
@@ -265,6 +269,11 @@ class Replay {
   private note(line: TraceLine): void {
     const note = line.note as NonNullable<TraceLine['note']>;
     const board = line.board ?? '';
+    const { firmware } = note;
+    const other = firmware !== undefined && firmware !== VERSION;
+    if (other && !this.out.firmware.some(([name, version]) => name === board && version === firmware)) {
+      this.out.firmware.push([board, firmware]);
+    }
     if (note.kind === 'gap') this.gaps.set(board, (this.gaps.get(board) ?? 0) + 1);
     // a new life: its first line makes the machine
     if (note.kind === 'process') this.end(`${board} ${note.process}`, board);

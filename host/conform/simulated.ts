@@ -36,7 +36,7 @@ function isStage(line: TraceLine): boolean {
   return line.n === 1 && line.event?.kind === 'word' && line.event.word === 'stage';
 }
 
-/** `counted`: device inputs are counted from the first on, as in large systems (host/explore/simworld.ts). */
+/** `counted`: device inputs are counted from the first on, as in large systems (host/sim). */
 export function fromShape(shape: Shape, counted = false, core: Core = CORE): Source {
   const pids = new Map(shape.boards.map((_, pid): [string, Pid] => [processName(shape, pid), pid]));
   const machines = new Map<Pid, Machine>();

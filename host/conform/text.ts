@@ -1,5 +1,6 @@
 // What a replay has found, for people: the count, or the first difference with both answers, one effect a line.
 
+import { VERSION } from '../../firmware/main.ts';
 import type { TraceEffect, TraceLine } from '../check/types.ts';
 import type { Names } from '../trace/names.ts';
 import { createNames, secondsText } from '../trace/names.ts';
@@ -124,6 +125,9 @@ export function conformanceText(result: Conformance, header: TraceLine): string 
   const judgement = first ? `${many(differences.length, 'difference')}` : 'all agree';
   out.push(`${what}${of} replayed${first ? ' alike' : ''}: ${judgement}`);
   out.push(...leftText(left));
+  for (const [board, version] of result.firmware) {
+    out.push(`${board} ran firmware ${version}: it may have another core than this program, ${VERSION}`);
+  }
   if (result.interrupted > 0) {
     out.push(`${many(result.interrupted, 'call')} that the board interrupted counted as interrupted, and not run`);
   }

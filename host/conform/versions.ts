@@ -5,7 +5,7 @@ import { crc32 } from 'node:zlib';
 import { createApplication } from '../../firmware/application.ts';
 import type { Effect, Role } from '../../firmware/core/types.ts';
 import type { Plan } from '../../firmware/plan.ts';
-import type { TraceLine, TraceNote } from '../check/types.ts';
+import type { TraceNote } from '../check/types.ts';
 import type { Version } from '../operate/version.ts';
 import type { Core, Machine, Source } from './conform.ts';
 import { CORE } from './conform.ts';
@@ -16,13 +16,6 @@ interface Known {
   plan: Plan;
   component: number;
   module: string;
-}
-
-/** Hashes of the versions that the lines need. */
-export function versionsOf(lines: Iterable<TraceLine>): string[] {
-  const out = new Set<string>();
-  for (const { note } of lines) if (note?.kind === 'process' && note.plan !== undefined) out.add(note.plan);
-  return [...out];
 }
 
 /** `versions` gives the version of a hash, or null where it is not known. */
