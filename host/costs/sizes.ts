@@ -136,8 +136,9 @@ export function sizesText(rows: Row[]): string {
     ...wrap(
       'With the cluster grow the vectors, and, where its components are neighbours, the tests for each boundary message: ' +
         'more of what they send stays inside. A passed test is told to all other processes, on the channel to each: so notifications grow with the number of ' +
-        'processes, in the paper as here, and so do the markers and reports of a cut. Where the neighbours stay the same, what one process hears ' +
-        'does not grow, nor does the number of tests to be told: on a bus, where one frame reaches all, that is the cost.',
+        'processes, in the paper as here, and so do the markers and reports of a cut. Where ' +
+        'the neighbours stay the same, what one process hears does not grow, nor does the number of tests to be told: ' +
+        'on a bus, where one frame reaches all, that is the cost.',
     ),
     '',
     ...wrap(
