@@ -9,6 +9,8 @@ import { shapeOf } from '../host/explore/shape.ts';
 import type { Mistakes } from '../host/explore/storage.ts';
 import type { Core } from '../host/explore/world.ts';
 import { CORE } from '../host/explore/world.ts';
+import { runAll } from '../host/sim/jobs.ts';
+import { optionsOf } from '../host/sim/options.ts';
 import type { Plan } from '../host/sim/plan.ts';
 import { planOf } from '../host/sim/plan.ts';
 import { addRun, emptyReport, mergeReports, reportText } from '../host/sim/report.ts';
@@ -43,16 +45,20 @@ test(`${RUNS} runs of large and small systems`, { timeout: 600_000 }, () => {
     'undone',
   ];
   for (const what of seen) expect(report.counts[what], what).toBeGreaterThan(RUNS / 20);
+  for (const what of ['commits that add', 'commits that remove']) expect(report.counts[what], what).toBeGreaterThan(0);
   expect(report.withPowerCut).toBeGreaterThan(RUNS / 2);
+  expect(report.goneOn).toBeGreaterThan(RUNS / 10);
   expect(reportText(report)).toContain('violations      none');
 });
 
-test('runs that once went wrong', () => {
-  const set: Partial<Plan> = { components: 3, powerCuts: 10, events: 800 };
-  // a sender that lags behind its former new version (PROTOCOL 5.3.4); inputs of an added component (5.3.7)
-  for (const seed of [302372, 302735]) expect(simulateLarge(planOf(seed, set)).violations, `seed ${seed}`).toEqual([]);
-  // a seat that hears late of its start (3.6); inputs that the old version never takes
-  for (const seed of [105229, 101298]) expect(simulateLarge(planOf(seed)).violations, `seed ${seed}`).toEqual([]);
+test('runs shared between processes give the report of one', { timeout: 120_000 }, async () => {
+  const set: Partial<Plan> = { components: 4, events: 300 };
+  const alone = emptyReport('corrected');
+  for (let seed = 11; seed < 21; seed += 2) addRun(alone, simulateLarge(planOf(seed, set)), set);
+  const args = ['--runs', '10', '--seed', '11', '--shard', '1/2', '--jobs', '2', '--set', 'components=4,events=300'];
+  const shared = await runAll(optionsOf(args));
+  expect(shared.seconds).toBeGreaterThan(0);
+  expect({ ...shared, seconds: 0 }).toEqual(alone);
 });
 
 test('a seed repeats its run exactly', () => {

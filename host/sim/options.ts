@@ -14,7 +14,7 @@ export const HELP = `usage: npm run sim -- [options]
   --json FILE         writes the report of these runs to FILE
   --merge FILE...     makes one report of those in the files named
   --set a=1,b=2       sets what otherwise follows from the seed: components, cluster, events, durability, powerCuts,
-                      partitions, crashes, fails, upgrades, words, migrateFails, lost, twice, corrupted, late
+                      partitions, crashes, fails, unlucky, upgrades, words, migrateFails, lost, twice, corrupted, late
   --around WHAT       the part of the run that the diagram shows: cut, start, commit, recovery, cancel, failure, begin,
                       end; the last cut by default
   --rules R           corrected: the paper's own rules know no starts and power cuts (npm run explore has them)

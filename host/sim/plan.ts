@@ -21,6 +21,8 @@ export interface Plan {
   crashes: number;
   fails: number;
   upgrades: number;
+  /** components in a hundred whose handlers may emit what fails its test, or throw */
+  unlucky: number;
   /** the operator's words: starts at several processes at once, commits, aborts */
   words: number;
   /** handovers in a hundred whose `migrate` fails */
@@ -45,14 +47,16 @@ export function planOf(seed: number, change: Partial<Plan> = {}): Plan {
     rules: 'corrected',
     components,
     cluster: 1 + upTo(Math.min(CLUSTER, components - 1) - 1),
-    events: 1500 + upTo(1800),
+    // a cut takes n² events and more; the largest systems must get through several, too
+    events: 1500 + upTo(1800) + upTo(4) * components * components,
     durability: random() < 0.6 ? 'always' : 'guard',
     powerCuts: random() < 0.75 ? 1 + upTo(9) : 0,
     partitions: upTo(3),
     crashes: random() < 0.2 ? 1 : 0,
     fails: upTo(2),
-    upgrades: 1 + upTo(4),
-    words: 4 + upTo(16),
+    upgrades: 2 + upTo(4),
+    unlucky: random() < 0.5 ? 0 : 10 + upTo(90),
+    words: 8 + upTo(16),
     migrateFails: random() < 0.3 ? 30 : 0,
     lost: random() < 0.7 ? upTo(80) : 0,
     twice: random() < 0.7 ? upTo(80) : 0,
@@ -62,6 +66,10 @@ export function planOf(seed: number, change: Partial<Plan> = {}): Plan {
   };
   plan.cluster = Math.max(1, Math.min(plan.cluster, components - 1));
   return plan;
+}
+
+function isBad(act: Act): boolean {
+  return 'throws' in act || ('test' in act && act.test === 'fail');
 }
 
 /** Boards, devices and what handlers may do. */
@@ -75,16 +83,17 @@ export function settingOf(plan: Plan): Setting {
   for (let c = 0; c < n; c++) {
     const home = `board${c < homes ? c : choose(homes, 'home')}`;
     let menu = menuFor(c, n, choose);
+    if (choose(100, 'unlucky') >= plan.unlucky) menu = menu.filter((acts) => !acts.some(isBad));
     const speaks = choose(3, 'outputs') > 0;
     // without outputs the new version may run anywhere
-    if (!speaks) menu = menu.map((acts) => acts.filter((act: Act) => !('device' in act)));
+    if (!speaks) menu = menu.map((acts) => acts.filter((act) => !('device' in act)));
     shape.menu.push(menu);
     const where = speaks ? 0 : choose(3, 'placement');
     shape.boards[2 * c] = home;
     shape.boards[2 * c + 1] = where === 0 ? home : where === 1 ? `board${choose(homes, 'other')}` : `spare${c}`;
     shape.devices[c] = { board: home, reads: c, latest: choose(6, 'latest') === 0 };
   }
-  if (n > 2 && choose(3, 'one to add') === 0) shape.live[n - 1] = -1;
+  if (n > 2 && choose(2, 'one to add') === 0) shape.live[n - 1] = -1;
   return {
     shape,
     atLeastOnce: shape.devices.map(() => choose(3, 'at least once') === 0),

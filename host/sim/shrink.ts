@@ -26,6 +26,7 @@ const LESS: [name: Exclude<keyof Plan, 'seed' | 'rules' | 'durability'>, least: 
   ['partitions', 0],
   ['crashes', 0],
   ['fails', 0],
+  ['unlucky', 0],
   ['migrateFails', 0],
   ['powerCuts', 0],
   ['upgrades', 0],

@@ -109,7 +109,7 @@ export class Story {
     if (self.guarded || self.cut) {
       if (this.random() < 0.85) return;
       left.words--;
-      const word = this.random() < 0.75 ? 'commit' : 'abort';
+      const word = this.random() < 0.85 ? 'commit' : 'abort';
       give(w, cell, { kind: 'word', t: 0, seed: 0, word });
       return;
     }

@@ -9,8 +9,11 @@ export function upgradeOf(w: World, plan: Plan, number: number, random: () => nu
   const live = liveOf(w);
   const places = live.map((_, c) => c);
   const present = places.filter((c) => (live[c] as Pid) >= 0);
-  const size = 1 + Math.floor(random() * plan.cluster);
+  const size = random() < 0.4 ? plan.cluster : 1 + Math.floor(random() * plan.cluster);
   const chosen = new Set<number>();
+  // one that there is not yet, or no longer
+  const absent = places.filter((c) => (live[c] as Pid) < 0);
+  if (absent.length > 0 && random() < 0.3) chosen.add(absent[Math.floor(random() * absent.length)] as number);
   for (let tries = 0; tries < 50 && chosen.size < size; tries++) {
     chosen.add(places[Math.floor(random() * places.length)] as number);
   }
@@ -19,7 +22,7 @@ export function upgradeOf(w: World, plan: Plan, number: number, random: () => nu
   if (old.length === 0 || old.length === present.length) return null;
   const lows = cluster.map((c) => ((live[c] as Pid) < 0 ? 2 * c : (live[c] as Pid) ^ 1));
   // one that a whole new side replaces can also be removed, where others stay
-  if (old.length > 1 && present.length > 3 && random() < 0.15) {
+  if (old.length > 1 && present.length > 3 && random() < 0.3) {
     lows.splice(lows.indexOf((live[old[0] as number] as Pid) ^ 1), 1);
   }
   const policy =
