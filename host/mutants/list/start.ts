@@ -22,6 +22,11 @@ export const START: Mutant[] = [
     ],
   },
   {
+    rule: '5.3.1',
+    name: 'a seat takes a message of a later start for a repeat',
+    changes: [['core.ts', "  if (message.epoch > self.epoch && self.role === 'seat') return 'wait';\n", '']],
+  },
+  {
     rule: '5.3.2',
     name: 'a handover without the held messages',
     changes: [['cut.ts', '        else message.held.push(event);\n', '']],

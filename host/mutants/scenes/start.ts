@@ -1,6 +1,6 @@
 // Scenes of PROTOCOL 5.3: start.
 
-import { input, mustHave, takeable, takeInput } from '../../explore/world.ts';
+import { headOf, input, mustHave, takeInput, takeable } from '../../explore/world.ts';
 import type { Scene } from './steps.ts';
 import { S, L, A, B, to, out, fails, among, effectsOf, wants, decides } from './steps.ts';
 
@@ -51,6 +51,40 @@ export const START: Scene[] = [
       among(s, [S, A, B], 'freeze');
     },
     expect: decides('cancel start'),
+  },
+  {
+    name: 'a start behind one whose end never reached the seat',
+    shape: () => ({ operation: null }),
+    run: (s) => {
+      s.stage([0]);
+      s.word(A, 'start');
+      s.spread('freeze');
+      s.hears(L, S, 'handover');
+      s.word(S, 'abort');
+      s.hears(S, L, 'migrated');
+      among(s, [S, A, B], 'report');
+      // the channels to a seat that is no longer one drop what they hold, and begin again
+      for (const pid of [S, A, B]) delete s.world.state.wires[`${pid}>${L}`];
+      s.word(A, 'start');
+    },
+    expect: decides('cancel start'),
+  },
+  {
+    name: 'a report of a later start overtakes its handover',
+    shape: () => ({ operation: null }),
+    run: (s) => {
+      s.stage([0]);
+      s.word(A, 'start');
+      s.spread('freeze');
+      s.hears(L, S, 'handover');
+      s.word(S, 'abort');
+      s.hears(S, L, 'migrated');
+      const late = structuredClone(headOf(s.world, `${S}>${L}`));
+      s.hears(L, S, 'report');
+      if (!late) return 'the old version does not report';
+      late.epoch++;
+      return wants('what the channel does', 'wait', s.world.core.gate(mustHave(s.world, L), S, late));
+    },
   },
   {
     name: 'a start with messages and inputs under way',
