@@ -18,6 +18,21 @@ export interface Limits {
   progress?: (so: { states: number; depth: number; seconds: number }) => void;
 }
 
+export interface Split {
+  core: number;
+  /** the independent ground truth: what each step truly depends on */
+  truth: number;
+  /** the core again, upon the state written down and read */
+  replay: number;
+  /** which moves there are: the gate among it */
+  list: number;
+  /** what comes of them, without the core and the truth */
+  make: number;
+  /** is the state known */
+  table: number;
+  power: number;
+}
+
 export interface Explored {
   states: number;
   /** moves made */
@@ -40,11 +55,16 @@ export interface Explored {
   steps: number;
   core: number;
   bytes: number;
+  /** where the time went, seconds; measured at every so-many-th state, and the core at every step */
+  split: Split;
   /** paths to states, for samples */
   pathTo: (state: number) => Action[];
   system: System;
   rows: Rows;
 }
+
+/** one in so many states is timed; it is no power of two, so that it does not fall in with anything else */
+const TIMED = 37;
 
 export function exploreAll(world: World, limits: Limits): Explored {
   const system = new System(world, limits.reduced ?? true, limits.mistakes);
@@ -82,6 +102,7 @@ export function exploreAll(world: World, limits: Limits): Explored {
     steps: 0,
     core: 0,
     bytes: 0,
+    split: { core: 0, truth: 0, replay: 0, list: 0, make: 0, table: 0, power: 0 },
     pathTo,
     system,
     rows,
@@ -117,6 +138,13 @@ export function exploreAll(world: World, limits: Limits): Explored {
     }
     if ((at & 0x3fff) === 0) limits.progress?.({ states: rows.count, depth: out.depth, seconds: seconds() });
     rows.read(at, row);
+    const timed = at % TIMED === 0;
+    let t = timed ? performance.now() : 0;
+    const lap = (): number => {
+      const before = t;
+      t = performance.now();
+      return t - before;
+    };
     for (let place = 0; place < system.powerCuts; place++) {
       next.set(row);
       out.cuts++;
@@ -124,7 +152,9 @@ export function exploreAll(world: World, limits: Limits): Explored {
       if (changed) out.changed++;
       if ((changed || system.wrongs.length > 0) && arrive(system.powerChoice(place))) break search;
     }
+    if (timed) out.split.power += lap();
     const count = system.list(row);
+    if (timed) out.split.list += lap();
     if (count === 0) {
       out.ends++;
       const wrongs = system.ended(row);
@@ -143,7 +173,9 @@ export function exploreAll(world: World, limits: Limits): Explored {
       next.set(row);
       system.make(next, choice);
       out.edges++;
+      if (timed) out.split.make += lap();
       if (arrive(choice)) break search;
+      if (timed) out.split.table += lap();
       if (limits.mistakes?.lateLog && system.takeBack(row, next, choice)) {
         system.wrongs = [];
         if (arrive(system.undoneChoice(choice))) break search;
@@ -156,6 +188,14 @@ export function exploreAll(world: World, limits: Limits): Explored {
   out.locals = system.locals.locals.values.length - 1;
   out.steps = system.locals.steps;
   out.core = system.locals.spent / 1000;
+  const { split } = out;
+  const all = split.list + split.make + split.table + split.power;
+  // the shares of the states that were timed, of the time of all
+  for (const what of ['list', 'make', 'table', 'power'] as const) split[what] *= all > 0 ? out.seconds / all : 0;
+  split.core = out.core;
+  split.truth = system.locals.told / 1000;
+  split.replay = system.locals.redone / 1000;
+  split.make = Math.max(0, split.make - split.core - split.truth - split.replay);
   out.bytes = rows.bytes;
   return out;
 }

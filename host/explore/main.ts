@@ -8,11 +8,14 @@ import { EXIT, Failure } from '../failure.ts';
 import { colourWanted, renderText } from '../trace/diagram.ts';
 import type { Finding } from './counterexample.ts';
 import { FINDINGS, search } from './counterexample.ts';
-import type { Explored } from './explore.ts';
+import type { Explored, Split } from './explore.ts';
 import { exploreAll } from './explore.ts';
+import type { LinkExplored } from './link.ts';
+import { exploreLink, LINK_SHAPES } from './link.ts';
 import type { Small } from './shapes.ts';
 import { SHAPES, smallWorld } from './shapes.ts';
-import { differences, replay } from './state-replay.ts';
+import { act, differences, replay, restoreAll, storesOf } from './state-replay.ts';
+import type { Action, Wrong } from './state-system.ts';
 import { textOf } from './text.ts';
 
 interface Options {
@@ -79,26 +82,117 @@ function sample(found: Explored, small: Small, wanted: number): { done: number; 
     const other = differences(found.system, row, world);
     done++;
     if (violations.length > 0) return { done, wrong: show(world.lines, violations) };
+    const lost = world.shape.power ? powered(small, path) : null;
+    if (lost) return { done, wrong: lost };
     if (other.length > 0) return { done, wrong: `the world and the exploration differ in ${other[0]}` };
   }
   return { done, wrong: null };
 }
 
-function verdictOf(found: Explored): string {
+function verdictOf(found: { wrongs: Wrong[]; complete: boolean; states: number }): string {
   if (found.wrongs.length > 0) return 'VIOLATED';
   return found.complete ? 'complete' : `bounded at ${found.states}`;
 }
 
 const HEAD = ['shape', 'states', 'depth', 'ends', 'states/s', 'core steps', 'sample', ''];
 
+/** What a world decides, and what came of it: the heading of its column, and what it counts. */
+const DECISIONS: [string, string][] = [
+  ['fails', 'fail'],
+  ['test low', 'test fails at low'],
+  ['test active', 'test fails at active'],
+  ['crash', 'crash'],
+  ['silent', 'silent'],
+  ['verdict', 'absent'],
+  ['initiators', 'initiators'],
+  ['migrate', 'deliver, migrate fails'],
+  ['abort', 'abort'],
+  ['commit', 'commit'],
+  ['start', 'start'],
+  ['stage', 'stage'],
+  ['timer', 'timer'],
+  ['power', 'power'],
+  ['→start', 'decides start'],
+  ['→commit', 'decides commit'],
+  ['→recovery', 'decides recovery'],
+  ['→cancel', 'decides cancel'],
+];
+
+const LEGEND = `Moves made, by decision of the world: fails (the runtime speaks for a low process), test low and test active (a failed
+acceptance test there), crash (any suffix of what is under way is lost), silent (who is gone is missed), verdict (one that
+lives is), initiators (of a cut that another has begun already), migrate (fails), the operator's words abort, commit and
+start, stage (a second upgrade), timer, power (cuts, each at a state: all boards, bases as early and as late as can be).
+Behind the arrows: what processes decided. 12k: 12 thousand.
+`;
+
+function short(n: number): string {
+  if (n < 10_000) return n === 0 ? '·' : String(n);
+  return n < 9_999_500 ? `${Math.round(n / 1000)}k` : `${Math.round(n / 1e6)}M`;
+}
+
+function decisionsOf(name: string, found: Explored): string[] {
+  const counts: Record<string, number> = { ...found.system.counts, power: found.cuts };
+  return [name, ...DECISIONS.map(([, what]) => short(counts[what] ?? 0))];
+}
+
+type Figures = Pick<Explored, 'states' | 'steps' | 'seconds' | 'split' | 'cuts' | 'changed'>;
+
+const PARTS: [keyof Split, string][] = [
+  ['core', 'the core'],
+  ['truth', 'ground truth and checks of a step'],
+  ['replay', 'the core again, as after a boot'],
+  ['list', 'which moves there are'],
+  ['make', 'what comes of them'],
+  ['table', 'the table of states'],
+  ['power', 'power cuts'],
+];
+
+/** Where the time went. */
+function closing(all: Figures[], links: LinkExplored[], seconds: number): string {
+  let [states, steps, searching] = [0, 0, 0];
+  const split: Split = { core: 0, truth: 0, replay: 0, list: 0, make: 0, table: 0, power: 0 };
+  for (const found of all) {
+    states += found.states;
+    steps += found.steps;
+    searching += found.seconds;
+    for (const [part] of PARTS) split[part] += found.split[part];
+  }
+  const linkStates = links.reduce((n, l) => n + l.states, 0);
+  const linkSeconds = links.reduce((n, l) => n + l.seconds, 0);
+  const cuts = all.reduce((n, f) => n + f.cuts, 0);
+  const changed = all.reduce((n, f) => n + f.changed, 0);
+  const share = (s: number) => `${((100 * s) / searching).toFixed(1)} %`;
+  const lines = [
+    `${states + linkStates} states, ${Math.round(seconds)} s; ${Math.round(states / searching)} states/s of systems`,
+    `the core was asked ${steps} times, ${((1e6 * split.core) / Math.max(1, steps)).toFixed(0)} µs each; every other step was looked up`,
+    `time of the search: ${PARTS.map(([part, name]) => `${name} ${share(split[part])}`).join(', ')}`,
+  ];
+  if (cuts > 0) lines.push(`${cuts} power cuts, after ${cuts - changed} of which the system was as before`);
+  if (links.length > 0) lines.push(`links: ${linkStates} states in ${Math.round(linkSeconds)} s`);
+  return `${lines.join('\n')}\n`;
+}
+
+/** The sample for a shape with power cuts goes through the stable storage that the simulation has. */
+function powered(small: Small, path: Action[]): string | null {
+  const world = smallWorld(small);
+  const stores = storesOf(world);
+  for (const action of path) act(world, action);
+  return restoreAll(world, stores);
+}
+
 function corrected(options: Options): boolean {
-  const chosen = options.shape ? SHAPES.filter((s) => s.name === options.shape) : SHAPES;
-  if (chosen.length === 0)
+  const named = (s: { name: string }) => !options.shape || s.name === options.shape;
+  const chosen = SHAPES.filter(named);
+  const links = LINK_SHAPES.filter(named);
+  if (chosen.length + links.length === 0)
     throw unknown(
       options.shape as string,
-      SHAPES.map((s) => s.name),
+      [...SHAPES, ...LINK_SHAPES].map((s) => s.name),
     );
+  const begun = performance.now();
   const rows: (string | number)[][] = [];
+  const decisions: string[][] = [];
+  const done: Figures[] = [];
   const wrong: string[] = [];
   for (const small of chosen) {
     process.stdout.write(`${small.name}: ${boundsOf(small)}\n`);
@@ -112,10 +206,30 @@ function corrected(options: Options): boolean {
     } else sampled = sample(found, small, options.sample);
     if (sampled.wrong) wrong.push(`${small.name}\n${sampled.wrong}`);
     const speed = Math.round(found.states / found.seconds);
-    const { states, depth, ends, steps } = found;
+    const { states, depth, ends, steps, seconds, split, cuts, changed } = found;
     rows.push([small.name, states, depth, ends, speed, steps, sampled.done, verdictOf(found)]);
+    decisions.push(decisionsOf(small.name, found));
+    // the states themselves may go
+    done.push({ states, steps, seconds, split, cuts, changed });
+  }
+  const linked: LinkExplored[] = [];
+  for (const shape of links) {
+    process.stdout.write(`${shape.name}: ${shape.bounds}\n`);
+    const found = exploreLink(shape, { states: options.states });
+    if (found.wrongs.length > 0) {
+      const why = found.wrongs.map((w) => `violates ${w.rule}: ${w.why}`);
+      wrong.push(`${shape.name}\n${why.join('\n')}\n\n${found.path.join('\n')}`);
+    }
+    const speed = Math.round(found.states / found.seconds);
+    rows.push([shape.name, found.states, found.depth, found.ends, speed, found.steps, '', verdictOf(found)]);
+    linked.push(found);
   }
   process.stdout.write(`\n${table(HEAD, rows)}\n`);
+  if (decisions.length > 0) {
+    const head = ['', ...DECISIONS.map(([heading]) => heading)];
+    process.stdout.write(`\n${table(head, decisions)}\n${LEGEND}`);
+  }
+  process.stdout.write(`\n${closing(done, linked, (performance.now() - begun) / 1000)}`);
   for (const text of wrong) process.stdout.write(`\n${text}\n`);
   return wrong.length === 0;
 }

@@ -88,6 +88,9 @@ export const SMALL: Small[] = [
   },
 ];
 
+/** Boards that lose power: any of them, whenever it likes and as often, survivors too. Drivers take their time there. */
+const POWERED: Partial<Shape> = { power: true, prompt: false };
+
 const FAILS: Act = { device: 0, test: 'fail' };
 const AMENDS: Act = { device: 0, test: 'compensate' };
 
@@ -297,12 +300,33 @@ export const SHAPES: Small[] = [
     budget: { starts: 1, crashes: 1, fails: 1, inputs: 1, acts: 2 },
     staged: [0],
   },
-];
-
-/** Boards that lose power: any of them, whenever it likes and as often, survivors too. Drivers take their time there. */
-const POWERED = { power: true, prompt: false };
-
-export const POWER_SHAPES: Small[] = [
+  {
+    // one guarded operation after the other: after a commit, after a recovery
+    name: 'again',
+    shape: () =>
+      small(1, 1, [
+        [[], [{ to: 1 }]],
+        [[], [{ to: 0 }]],
+      ]),
+    budget: { commits: 2, fails: 2, aborts: 1, stages: 1, starts: 1, migrates: 1, acts: 2 },
+    stock: 1,
+  },
+  {
+    // the same after a start that is cancelled: another upgrade of the same component
+    name: 'again-cancel',
+    shape: () =>
+      small(
+        1,
+        1,
+        [
+          [[], [{ to: 1 }]],
+          [[], [{ to: 0 }]],
+        ],
+        { operation: null },
+      ),
+    budget: { starts: 2, migrates: 1, aborts: 1, stages: 1, fails: 1, inputs: 1, acts: 1 },
+    staged: [0],
+  },
   {
     name: 'power-one',
     shape: () => small(1, 1, [[[], [{ to: 1 }]], [[]]], { ...POWERED, own: { 0: [[]] } }),
@@ -310,7 +334,7 @@ export const POWER_SHAPES: Small[] = [
     stock: 1,
   },
   {
-    name: 'power',
+    name: 'power-pair',
     shape: () =>
       small(
         1,
@@ -341,7 +365,7 @@ export const POWER_SHAPES: Small[] = [
     stock: 1,
   },
   {
-    // low process and shadow on one board
+    // low process and shadow on one board, which may be taken for dead while it is off
     name: 'power-shared',
     shape: () =>
       small(
@@ -373,20 +397,16 @@ export const POWER_SHAPES: Small[] = [
     stock: 1,
   },
   {
+    name: 'power-again',
+    shape: () => small(1, 1, [[[], [{ to: 1 }, TEST]], [[]]], POWERED),
+    budget: { commits: 1, fails: 1, stages: 1, starts: 1, acts: 1 },
+    stock: 1,
+  },
+  {
     name: 'power-start',
     shape: () => small(1, 2, [[[], [{ to: 1 }], [TEST]], [[], [{ to: 0 }]], [[]]], { ...POWERED, operation: null }),
     budget: { starts: 1, migrates: 1, inputs: 1, aborts: 1, acts: 2 },
     staged: [0],
-  },
-  {
-    name: 'again',
-    shape: () =>
-      small(1, 1, [
-        [[], [{ to: 1 }]],
-        [[], [{ to: 0 }]],
-      ]),
-    budget: { commits: 1, fails: 2, stages: 1, starts: 1, acts: 2 },
-    stock: 1,
   },
 ];
 

@@ -43,6 +43,8 @@ interface Known {
 
 export interface CutRecord {
   epoch: number;
+  /** which process it is, as its messages say */
+  who: number;
   role: string;
   sent: number[][];
   taken: number[][];
@@ -62,6 +64,8 @@ export interface Ghost extends Books {
   role: string;
   epoch: number;
   op: number;
+  /** processes that have had this number before */
+  former: number;
   /** rollbacks so far */
   life: number;
   /** boundary messages sent in this operation */
@@ -107,6 +111,7 @@ export function createGhost(role: string, op: number, components: number, device
     role,
     epoch: role === 'seat' ? -1 : 0,
     op,
+    former: 0,
     life: 0,
     k: 0,
     H: NOTHING,
@@ -142,9 +147,14 @@ function withItem<T>(lists: T[][], at: number, item: T): T[][] {
 }
 
 const ID_Q = 256;
+const PIDS = 64;
 
-function idOf(pid: Pid, life: number, q: number): number {
-  return (pid * 8 + life) * ID_Q + q;
+function whoIs(g: Ghost, pid: Pid): number {
+  return g.former * PIDS + pid;
+}
+
+function idOf(who: number, life: number, q: number): number {
+  return (who * 8 + life) * ID_Q + q;
 }
 
 function last(list: number[] | undefined): number {
@@ -224,7 +234,7 @@ export function tell(
   };
 
   const make = (to: number, q: number, H: History): Entry => ({
-    id: idOf(pid, g.life, q),
+    id: idOf(whoIs(g, pid), g.life, q),
     from: pid,
     to,
     q,
@@ -512,7 +522,7 @@ export function tell(
         const e = g.known[m]?.entry;
         if (e) held.push([e.from >> 1, e.id, e.q]);
       }
-      g.record = { epoch, role: g.role, sent: g.sent, taken: g.taken, held };
+      g.record = { epoch, who: whoIs(g, pid), role: g.role, sent: g.sent, taken: g.taken, held };
       checks.push({ kind: 'record' });
     } else g.op = -1;
     g.given = null;
@@ -567,7 +577,7 @@ export function compare(
     const q = i + 1;
     if (x === undefined) return `message q=${q} was sent, and is neither taken, held nor in flight`;
     // of the other version of the component, or of a life before: then it is the number that counts
-    const other = Math.floor(x / (8 * ID_Q)) !== fromPid;
+    const other = Math.floor(x / (8 * ID_Q)) !== from.who;
     if (y === undefined) {
       if (other) continue;
       return `message q=${q} was taken, but the sender's state says it was never sent`;

@@ -3,7 +3,7 @@
 // one where they differ in nothing that the core or a check could ever see (`keyOf` says what is left out, and why).
 
 import type { Process } from '../../firmware/core/core.ts';
-import type { Application, Cut, Effect, Event, Message, Pid } from '../../firmware/core/types.ts';
+import type { Application, Effect, Event, Message, Pid } from '../../firmware/core/types.ts';
 import { createApp } from './app.ts';
 import type { AppState, Hooks } from './app.ts';
 import type { Shape } from './shape.ts';
@@ -56,19 +56,24 @@ export interface Step {
   doings: Doing[];
   checks: Check[];
   /** what of the decisions of a world this step shows, for counting */
-  shows: Shown[];
+  shows: number[];
   /** its process stops */
   stops: boolean;
 }
 
-export type Shown =
-  | 'test fails at low'
-  | 'test fails at active'
-  | 'compensated'
-  | 'throws'
-  | 'freezes'
-  | 'rollback'
-  | `decides ${Cut}`;
+/** What a step may show, of that which a world decides or which follows from it. */
+export const SHOWN = [
+  'test fails at low',
+  'test fails at active',
+  'compensated',
+  'freezes',
+  'rollback',
+  'decides start',
+  'decides commit',
+  'decides recovery',
+  'decides cancel',
+] as const;
+export type Shown = (typeof SHOWN)[number];
 
 /** Values by their keys, numbered from 1; 0 is nothing. */
 export class Pool<T> {
@@ -222,6 +227,7 @@ export class Locals {
   told = 0;
   /** steps done again from the written-down state, as a boot does */
   replayed = 0;
+  redone = 0;
 
   constructor(shape: Shape, core: Core, cluster: Cluster) {
     this.shape = shape;
@@ -304,12 +310,15 @@ export class Locals {
     );
     this.told += performance.now() - between;
     if (this.shape.power) {
+      const begun = performance.now();
       const why = this.again(before, asked, process, effects);
+      this.redone += performance.now() - begun;
       if (why) told.checks.push({ kind: 'wrong', rule: 'trace', why });
     }
     const sends: Send[] = [];
     const doings: Doing[] = [];
-    const shows: Shown[] = [];
+    const shows: number[] = [];
+    const show = (what: Shown) => shows.push(SHOWN.indexOf(what));
     effects.forEach((effect, place) => {
       if (effect.kind === 'send') {
         const { entry, given } = told.beside.get(place) ?? { entry: null, given: null };
@@ -319,13 +328,12 @@ export class Locals {
         const low = process.role === 'low' ? epoch : -1;
         doings.push({ kind: 'output', device: effect.device as number, e: effect.e as number, low });
       } else if (effect.kind === 'tested' && !effect.ok) {
-        shows.push(before.process?.role === 'low' ? 'test fails at low' : 'test fails at active');
-      } else if (effect.kind === 'tested' && effect.compensated) shows.push('compensated');
-      else if (effect.kind === 'error') shows.push('throws');
-      else if (effect.kind === 'rollback') shows.push('rollback');
-      else if (effect.kind === 'freeze' && asked.kind !== 'freeze') shows.push('freezes');
+        show(before.process?.role === 'low' ? 'test fails at low' : 'test fails at active');
+      } else if (effect.kind === 'tested' && effect.compensated) show('compensated');
+      else if (effect.kind === 'rollback') show('rollback');
+      else if (effect.kind === 'freeze' && asked.kind !== 'freeze') show('freezes');
       else if (effect.kind === 'decide') {
-        if (effect.cut) shows.push(`decides ${effect.cut}`);
+        if (effect.cut) show(`decides ${effect.cut}`);
         doings.push({
           kind: 'decided',
           cut: effect.cut as string,

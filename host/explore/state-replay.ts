@@ -2,10 +2,14 @@
 // written down, and every check of traces applied to it.
 
 import type { Process } from '../../firmware/core/core.ts';
+import type { Application, Effect, Event } from '../../firmware/core/types.ts';
 import { check } from '../check/check.ts';
 import type { Violation } from '../check/types.ts';
+import { processName } from './shape.ts';
 import { coreKey } from './state-local.ts';
 import type { Action, System } from './state-system.ts';
+import type { Store } from './storage.ts';
+import { FAILS_MIGRATE, restore, writeBase } from './storage.ts';
 import type { DeviceState, World } from './world.ts';
 import {
   beat,
@@ -145,4 +149,50 @@ export function differences(system: System, row: Int32Array, world: World): stri
     if (here !== there) out.push(`process ${pid}: ${here}\nin the world: ${there}`);
   });
   return out;
+}
+
+/** A process's stable storage, as at a place of the trace; the simulation's, with its base and its log. */
+interface Begun {
+  pid: number;
+  store: Store;
+  /** lines of the trace that its base stands for */
+  from: number;
+}
+
+function begin(world: World): Begun[] {
+  const out: Begun[] = [];
+  for (const self of world.state.processes) {
+    if (!self) continue;
+    const store: Store = { base: null, log: [] };
+    writeBase(store, self, [], [], [], {});
+    out.push({ pid: self.pid, store, from: world.lines.length });
+  }
+  return out;
+}
+
+export function storesOf(world: World): Begun[] {
+  return begin(world);
+}
+
+/**
+ * Every board loses power and boots: each process is restored from its base and its log. What is wrong with one of
+ * them, or null: it is the process that it was, to the letter, and has the same effects again.
+ */
+export function restoreAll(world: World, stores: Begun[]): string | null {
+  for (const { pid, store, from } of stores) {
+    const self = processAt(world, pid);
+    const name = processName(world.shape, pid);
+    for (const line of world.lines.slice(from)) {
+      if (line.process !== name || !line.event || line.n === undefined) continue;
+      const event = structuredCloneFast(line.event) as unknown as Event;
+      const effects = (line.effects ?? []) as unknown as Effect[];
+      const failed = effects.some((e) => e.message?.kind === 'migrated' && !e.message.ok);
+      if (event.kind === 'handover' && failed) event.seed = FAILS_MIGRATE;
+      store.log.push({ n: line.n, event, effects, low: -1 });
+    }
+    const restored = restore(world.core, store, world.apps[pid] as Application, world.hooks);
+    if (restored.differs) return `${name}: ${restored.differs}`;
+    if (JSON.stringify(restored.self) !== JSON.stringify(self)) return `${name} is another after a power cut`;
+  }
+  return null;
 }

@@ -13,7 +13,7 @@ import { NO_POLICY, NOTHING_LEFT, processName } from './shape.ts';
 import type { Check, Cluster, CutRecord } from './state-ghost.ts';
 import { compare, createGhost } from './state-ghost.ts';
 import type { Item, Step } from './state-local.ts';
-import { keyOf, Locals, Pool } from './state-local.ts';
+import { keyOf, Locals, Pool, SHOWN } from './state-local.ts';
 import type { Given, Kept } from './state-power.ts';
 import { add, nothingKept, POWER } from './state-power.ts';
 import { Pairs } from './state.ts';
@@ -141,13 +141,15 @@ export const MOVES = [
   'drive',
   'stage',
 ] as const;
-const SILENT = 5;
+const ABSENT = 5;
 const DRIVE = 13;
 const STAGE = 14;
 
 /** Numbers of choices that are no places in the list of moves: power cuts, and moves that one takes back. */
 const POWER_CUT = 0xff00;
 const UNDONE = 0x8000;
+
+const TALLY = MOVES.length + 2 + SHOWN.length;
 
 /** What was seen to happen, how often. */
 export type Counts = Record<string, number>;
@@ -173,7 +175,7 @@ export class System {
   private readonly keptOf = new Pairs();
   private readonly fineOf = new Pairs();
   private readonly fixedEvents: number[] = [];
-  readonly counts: Counts = {};
+  private readonly tally = new Float64Array(TALLY);
   private readonly inboxes = new Pool<Inbox>();
   private readonly devices = new Pool<Device>();
   private readonly wholes = new Pool<Whole>();
@@ -270,8 +272,23 @@ export class System {
     return this.kept.put(JSON.stringify(kept), () => kept);
   }
 
-  private count(what: string): void {
-    this.counts[what] = (this.counts[what] ?? 0) + 1;
+  /** What was seen to happen, how often. */
+  get counts(): Counts {
+    const out: Counts = {};
+    const say = (name: string, at: number) => {
+      if (this.tally[at]) out[name] = this.tally[at] as number;
+    };
+    MOVES.forEach(say);
+    say('silent', MOVES.length);
+    say('initiators', MOVES.length + 1);
+    SHOWN.forEach((name, i) => {
+      say(name, MOVES.length + 2 + i);
+    });
+    return out;
+  }
+
+  private count(what: number): void {
+    this.tally[what] = (this.tally[what] as number) + 1;
   }
 
   private push(inbox: number, slot: number, item: number): number {
@@ -547,14 +564,12 @@ export class System {
   make(row: Int32Array, choice: number): void {
     this.wrongs = [];
     const at = choice * 4;
-    const [kind, a, b, c] = [this.moves[at], this.moves[at + 1], this.moves[at + 2], this.moves[at + 3]] as [
-      number,
-      number,
-      number,
-      number,
-    ];
+    const kind = this.moves[at] as number;
+    const a = this.moves[at + 1] as number;
+    const b = this.moves[at + 2] as number;
+    const c = this.moves[at + 3] as number;
     const P = this.P;
-    this.count(kind === SILENT && c === 1 ? 'silent' : (MOVES[kind] as string));
+    this.count(kind === ABSENT && c === 1 ? MOVES.length : kind);
     if (kind === 0 || kind === 1) {
       const inbox = row[P + a] as number;
       const item = (this.inboxes.at(inbox)[b] as number[])[0] as number;
@@ -596,7 +611,12 @@ export class System {
       const word = kind === 8 ? 'commit' : kind === 9 ? 'abort' : 'start';
       this.spend(row, kind === 8 ? 'commits' : kind === 9 ? 'aborts' : 'starts');
       const op = kind === 10 ? this.process(row, a)?.staged?.id : undefined;
-      this.run(row, a, this.locals.event({ kind: 'word', t: 0, seed: 0, word, op }));
+      const place = P + 2 + (kind - 8) * 2 + (op === 'u2' ? 1 : 0);
+      this.run(
+        row,
+        a,
+        this.fixed(place, () => ({ kind: 'word', t: 0, seed: 0, word, op })),
+      );
     } else if (kind === 11) this.beat(row, a);
     else if (kind === DRIVE) this.drive(row, a);
     else if (kind === STAGE) this.stage(row);
@@ -724,9 +744,9 @@ export class System {
   private run(row: Int32Array, pid: Pid, event: number): void {
     const step = this.locals.step(row[pid] as number, event);
     for (let i = 0; i < step.shows.length; i++) {
-      const what = step.shows[i] as string;
-      this.count(what);
-      if (what === 'freezes' && this.elsewhere(row, pid)) this.count('initiators');
+      const what = step.shows[i] as number;
+      this.count(MOVES.length + 2 + what);
+      if (SHOWN[what] === 'freezes' && this.elsewhere(row, pid)) this.count(MOVES.length + 1);
     }
     row[pid] = step.local;
     if (this.shape.power) this.store(row, pid, step);
@@ -783,7 +803,7 @@ export class System {
       if (this.process(row, pid)?.role === 'seat') continue;
       const before = this.locals.locals.at(row[pid] as number).ghost;
       const ghost = createGhost('seat', -1, live.length, this.D);
-      ghost.life = before.life + 1;
+      ghost.former = before.former + 1;
       const setup: Setup = {
         rules: this.shape.rules,
         pid,

@@ -1,0 +1,567 @@
+// The link below the channels, explored: two ends that run the code that flies (firmware/channel.ts, bus.ts, wire.ts,
+// the runtime's door and the core's gate), and between them a bus that remembers. Every frame ever put on it may
+// arrive at any time, any number of times, or never: that is loss, repetition, delay and change of order, all of them
+// and without a bound. What arrives damaged is dropped by its CRC, as if it were lost.
+
+import type { Hal } from '../../hal/hal.ts';
+import { hearPacket } from '../../firmware/bus.ts';
+import { enqueue, outgoingOf, repeatDue, sendAcks } from '../../firmware/channel.ts';
+import { create } from '../../firmware/core/core.ts';
+import type { Process } from '../../firmware/core/core.ts';
+import { renumber } from '../../firmware/core/process.ts';
+import type { Application, Message, Operation, Pid } from '../../firmware/core/types.ts';
+import { REPEAT_MAX_MS, REPEAT_MS } from '../../firmware/limits.ts';
+import { crc32 } from '../../firmware/link/crc.ts';
+import { pump } from '../../firmware/runtime.ts';
+import type { Local, Outgoing, Runtime } from '../../firmware/state.ts';
+import { noStore } from '../../firmware/store.ts';
+import type { Wrong } from './state-system.ts';
+
+/** A message of a sender's script; life counts how often its channel has begun again. */
+interface Scripted {
+  from: Pid;
+  to: Pid;
+  life: number;
+  message: Message;
+}
+
+export interface LinkShape {
+  name: string;
+  bounds: string;
+  /** what goes on each channel, in order; the channels are independent of each other */
+  scripts: Scripted[][];
+  /** the receiver waits for a start, and is its new version's seat */
+  seat: boolean;
+  /** the receiver may declare the sender dead, and close its channel */
+  verdict: boolean;
+  /** repeat timers run out as moves of their own; what they put on the bus is on it in any case */
+  repeats: boolean;
+  /** power cuts of each board */
+  power: number;
+}
+
+/** An end of the link, as plain data. */
+interface End {
+  boot: number;
+  /** boot of the other board, as this one knows it */
+  peer: number;
+  self: Process;
+  outgoing: Outgoing[];
+  stash: Runtime['stash'];
+  acks: Runtime['acks'];
+  power: number;
+}
+
+interface Link {
+  ends: [End, End];
+  /** by script: how much of it is sent */
+  sent: number[];
+  /** by script: what the receiver has taken, in order: life and number */
+  taken: [number, number][][];
+  /** by script: frames of it that were refused as too late are lost for good */
+  closed: boolean;
+  bus: string[];
+}
+
+const NO_APP: Application = {
+  initial: () => null,
+  handle() {},
+  accept: () => true,
+  compensate: () => null,
+  migrate: (_, pending) => ({ state: null, pending }),
+  save: (value) => value,
+  load: (value) => value,
+  bytes: () => 0,
+};
+
+const SENDER = 0;
+const PLAN = {
+  components: [
+    { name: 'a', board: 0 },
+    { name: 'b', board: 1 },
+    { name: 'c', board: 0 },
+  ],
+  devices: [],
+  boards: ['one', 'other'],
+};
+/** where the new version of component 0 has its seat */
+const AFTER = { ...PLAN, components: [{ name: 'a', board: 1 }, PLAN.components[1], PLAN.components[2]] };
+const OPERATION: Operation = {
+  id: 'u1',
+  cluster: [0],
+  lows: [1],
+  added: [],
+  policy: { commitAfterMs: 0, validated: 0, lead: 9 },
+};
+
+function message(kind: Message['kind'], n: number, epoch: number, rest: Partial<Message> = {}): Message {
+  return { kind, n, epoch, ...rest };
+}
+
+function app(n: number, epoch: number): Message {
+  return message('app', n, epoch, { q: n, k: 0, T: [], V: [], type: 0, data: n });
+}
+
+/** A control message that asks for no answer; the last word of an epoch is one to the link. */
+function last(n: number, epoch: number): Message {
+  return message('passed', n, epoch, { V: [] });
+}
+
+function report(n: number, epoch: number, cut: 'start' | 'cancel'): Message {
+  return message('report', n, epoch, { cut, op: 'u1', why: '', V: [], ends: [] });
+}
+
+const to1 = (life: number, ...messages: Message[]): Scripted[] =>
+  messages.map((m) => ({ from: SENDER, to: 2, life, message: m }));
+const toSeat = (from: Pid, life: number, ...messages: Message[]): Scripted[] =>
+  messages.map((m) => ({ from, to: 1, life, message: m }));
+const handover = (n: number, epoch: number): Message => message('handover', n, epoch, { op: 'u1' });
+
+export const LINK_SHAPES: LinkShape[] = [
+  {
+    name: 'link',
+    bounds: '4 messages, any loss, repetition, order',
+    scripts: [to1(0, app(1, 0), app(2, 0), app(3, 0), app(4, 0))],
+    seat: false,
+    repeats: true,
+    verdict: false,
+    power: 0,
+  },
+  {
+    name: 'link-epoch',
+    bounds: '2 messages, the last word of an epoch, 1 message of the next',
+    scripts: [to1(0, app(1, 0), app(2, 0), last(3, 0), app(4, 1))],
+    seat: false,
+    repeats: true,
+    verdict: false,
+    power: 0,
+  },
+  {
+    name: 'link-verdict',
+    bounds: '2 messages, the last word, 1 verdict',
+    scripts: [to1(0, app(1, 0), app(2, 0), last(3, 0))],
+    seat: false,
+    repeats: true,
+    verdict: true,
+    power: 0,
+  },
+  {
+    name: 'link-power',
+    bounds: '2 messages, 1 power cut of each end',
+    scripts: [to1(0, app(1, 0), app(2, 0))],
+    seat: false,
+    repeats: true,
+    verdict: false,
+    power: 1,
+  },
+  {
+    name: 'link-power-verdict',
+    bounds: '1 message, the last word, 1 verdict, 1 power cut of each end',
+    scripts: [to1(0, app(1, 0), last(2, 0))],
+    seat: false,
+    repeats: true,
+    verdict: true,
+    power: 1,
+  },
+  {
+    name: 'link-seat',
+    bounds: 'a cancelled start and another: the channels begin again',
+    scripts: [
+      [...toSeat(0, 0, handover(1, 0), report(2, 0, 'cancel')), ...toSeat(0, 1, handover(1, 1), report(2, 1, 'start'))],
+      [...toSeat(4, 0, report(1, 0, 'cancel')), ...toSeat(4, 1, report(1, 1, 'start'))],
+    ],
+    seat: true,
+    repeats: false,
+    verdict: false,
+    power: 0,
+  },
+];
+
+export interface LinkExplored {
+  states: number;
+  edges: number;
+  ends: number;
+  depth: number;
+  complete: boolean;
+  seconds: number;
+  /** events that the core was given */
+  steps: number;
+  wrongs: Wrong[];
+  path: string[];
+}
+
+function processOf(pid: Pid, role: 'active' | 'seat', live: Pid[]): Process {
+  const setup = { rules: 'corrected' as const, pid, epoch: 0, live, devices: 0, latest: [], operation: null, role };
+  return create(setup, NO_APP);
+}
+
+function endOf(self: Process, power: number): End {
+  return { boot: 1, peer: 1, self, outgoing: [], stash: [], acks: [], power };
+}
+
+/** The runtime of one end, made of its data. */
+function wake(shape: LinkShape, end: End, board: number, now: number, put: (bytes: Uint8Array) => void): Runtime {
+  const hal = { now: () => now, random: () => 0, bus: put } as unknown as Hal;
+  const local = { pid: end.self.pid, name: '', self: end.self, app: NO_APP, frozenAt: -1 } as unknown as Local;
+  const peer = { boot: end.peer, heardAt: now, plan: 'p', op: '', epoch: 0, pids: [] };
+  const rt = {
+    hal,
+    crc: crc32,
+    store: noStore(),
+    boot: end.boot,
+    board,
+    active: { plan: PLAN, hash: 'p', modules: {} },
+    staged: null,
+    op: null,
+    other: shape.seat ? AFTER : null,
+    previous: '',
+    epoch: 0,
+    guarded: false,
+    live: [0, 2, 4],
+    locals: [local],
+    outgoing: end.outgoing,
+    stash: end.stash,
+    acks: end.acks,
+    peers: [peer, peer],
+    lowAt: [],
+    devices: [],
+    records: { value: { guarded: '', quarantined: [] } },
+    started: true,
+    trace: null,
+    roundTripMs: 0,
+    bus: { sent: 0, received: 0, resent: 0, bad: 0 },
+  };
+  return rt as unknown as Runtime;
+}
+
+/** What an end has become; times are forgotten, for they only say when a timer runs out. */
+function sleep(rt: Runtime, end: End): void {
+  end.outgoing = rt.outgoing;
+  end.stash = rt.stash;
+  end.acks = rt.acks;
+  for (const outgoing of end.outgoing) {
+    outgoing.due = 0;
+    outgoing.repeatMs = REPEAT_MS;
+    outgoing.timed = -1;
+    outgoing.timedAt = 0;
+  }
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}
+
+/** Goes through every state of a link. */
+export class LinkSystem {
+  readonly shape: LinkShape;
+  wrongs: Wrong[] = [];
+  steps = 0;
+
+  constructor(shape: LinkShape) {
+    this.shape = shape;
+  }
+
+  first(): Link {
+    const { shape } = this;
+    const live = [0, 2, 4];
+    const self = shape.seat ? processOf(1, 'seat', live) : processOf(2, 'active', live);
+    if (shape.seat) self.staged = OPERATION;
+    return {
+      ends: [endOf(processOf(0, 'active', live), shape.power), endOf(self, shape.power)],
+      sent: shape.scripts.map(() => 0),
+      taken: shape.scripts.map(() => []),
+      closed: false,
+      bus: [],
+    };
+  }
+
+  private say(rule: Wrong['rule'], why: string): void {
+    this.wrongs.push({ rule, process: this.shape.name, why });
+  }
+
+  /** Lets one end do something, and looks at what it took. */
+  private with(link: Link, board: number, run: (rt: Runtime) => void, now = 0): string[] {
+    const end = link.ends[board] as End;
+    const frames: string[] = [];
+    const rt = wake(this.shape, end, board, now, (bytes) => frames.push(hex(bytes)));
+    if (board === 1) {
+      rt.store = {
+        append: (_, __, event) => {
+          this.steps++;
+          this.events.push(event as never);
+        },
+        commit() {},
+      };
+    }
+    if (board === 0) rt.store = { append: () => this.steps++, commit() {} };
+    run(rt);
+    pump(rt);
+    sendAcks(rt);
+    sleep(rt, end);
+    if (board === 1) this.look(link);
+    return frames;
+  }
+
+  private put(link: Link, frames: string[]): void {
+    for (const frame of frames) if (!link.bus.includes(frame)) link.bus.push(frame);
+    link.bus.sort();
+  }
+
+  /** What the receiver's events say that it has taken. */
+  private look(link: Link): void {
+    const { events } = this;
+    this.events = [];
+    for (const event of events) {
+      const s = this.shape.scripts.findIndex((script) => script[0]?.from === event.from);
+      const taken = link.taken[s] as [number, number][];
+      const script = this.shape.scripts[s] as Scripted[];
+      const which = script.findIndex((one) => one.message.n === event.n && one.message.epoch === event.epoch);
+      const one = script[which];
+      if (!one || which >= (link.sent[s] as number)) {
+        this.say('fifo', `takes ${event.kind} ${event.n}, which was never sent`);
+        continue;
+      }
+      if (taken.some(([life, n]) => life === one.life && n === event.n)) {
+        this.say('fifo', `takes ${event.kind} ${event.n} twice`);
+      }
+      const last = taken[taken.length - 1] ?? [0, 0];
+      const next = one.life === last[0] ? last[1] + 1 : 1;
+      if (one.life < last[0] || event.n !== next) {
+        this.say('fifo', `takes ${event.kind} ${event.n} of life ${one.life} after ${last[1]} of life ${last[0]}`);
+      }
+      if (link.closed) this.say('fifo', `takes ${event.kind} ${event.n} of one that it has declared dead`);
+      taken.push([one.life, event.n as number]);
+    }
+  }
+
+  private events: { kind: string; from: Pid; n: number; epoch: number }[] = [];
+
+  /** What may happen in a state: each as what comes of it. */
+  next(link: Link): [string, Link][] {
+    const out: [string, Link][] = [];
+    const { shape } = this;
+    const text = JSON.stringify(link);
+    const go = (name: string, run: (copy: Link) => void) => {
+      const copy = JSON.parse(text) as Link;
+      run(copy);
+      out.push([name, copy]);
+    };
+    shape.scripts.forEach((script, s) => {
+      const one = script[link.sent[s] as number];
+      if (!one) return;
+      go(`sends ${one.message.kind} ${one.message.n} of epoch ${one.message.epoch}`, (copy) => this.send(copy, s));
+    });
+    link.bus.forEach((frame, place) => {
+      for (const board of [0, 1]) {
+        go(`frame ${place} arrives at ${board}`, (copy) => this.put(copy, this.arrive(copy, board, frame)));
+      }
+    });
+    for (const board of shape.repeats ? [0, 1] : []) {
+      go(`repeat timer of ${board}`, (copy) => this.put(copy, this.repeat(copy, board)));
+    }
+    const self = link.ends[1].self;
+    if (shape.verdict && !link.closed) {
+      go('verdict', (copy) => {
+        copy.ends[1].self.closed.push(SENDER);
+        copy.closed = true;
+      });
+    }
+    // a receiver goes on once the channel is flushed, or closed
+    if (!shape.seat && self.epoch === 0 && (this.flushed(link) || link.closed)) {
+      go('resumes in epoch 1', (copy) => {
+        const end = copy.ends[1];
+        end.self.epoch = 1;
+        end.self.cut = null;
+        end.self.closed = [];
+        this.put(
+          copy,
+          this.with(copy, 1, () => {}),
+        );
+      });
+    }
+    for (const board of [0, 1] as const) {
+      const end = link.ends[board];
+      if (end.power > 0) {
+        const name = board === 0 ? 'sender' : 'receiver';
+        go(`power cut of the ${name}`, (copy) => this.boot(copy, board));
+      }
+      if (end.peer < (link.ends[1 - board] as End).boot) {
+        go(`${board} hears that the other has booted`, (copy) => {
+          copy.ends[board].peer = (copy.ends[1 - board] as End).boot;
+        });
+      }
+    }
+    return out;
+  }
+
+  private flushed(link: Link): boolean {
+    const script = this.shape.scripts[0] as Scripted[];
+    const all = script.filter((one) => one.message.epoch === 0).length;
+    return all < script.length && (link.taken[0]?.length ?? 0) === all;
+  }
+
+  private send(link: Link, s: number): void {
+    const one = (this.shape.scripts[s] as Scripted[])[link.sent[s] as number] as Scripted;
+    link.sent[s] = (link.sent[s] as number) + 1;
+    const self = link.ends[0].self;
+    if (one.from === SENDER && one.message.epoch > self.epoch) {
+      self.epoch = one.message.epoch;
+      self.cut = null;
+      if (one.to === 1) renumber(self, 1);
+    }
+    const frames = this.with(link, 0, (rt) => {
+      enqueue(rt, outgoingOf(rt, one.from, -1, one.to), structuredClone(one.message));
+    });
+    this.put(link, frames);
+  }
+
+  private arrive(link: Link, board: number, frame: string): string[] {
+    return this.with(link, board, (rt) => {
+      hearPacket(rt, Uint8Array.from(Buffer.from(frame, 'hex')));
+    });
+  }
+
+  private repeat(link: Link, board: number): string[] {
+    return this.with(link, board, (rt) => repeatDue(rt, REPEAT_MAX_MS), REPEAT_MAX_MS);
+  }
+
+  /** What a boot finds: the process as it was, all that it sent since its base, and nothing of what it was told. */
+  private boot(link: Link, board: 0 | 1): void {
+    const end = link.ends[board];
+    end.boot++;
+    end.power--;
+    end.stash = [];
+    end.acks = [];
+    end.outgoing = [];
+    if (board === 1) return;
+    this.shape.scripts.forEach((script, s) => {
+      const sent = script.slice(0, link.sent[s]);
+      for (const one of sent) {
+        const frames = this.with(link, 0, (rt) => {
+          enqueue(rt, outgoingOf(rt, one.from, -1, one.to), structuredClone(one.message));
+        });
+        this.put(link, frames);
+      }
+    });
+  }
+
+  /** What must hold in every state. */
+  judge(link: Link): void {
+    const { shape } = this;
+    shape.scripts.forEach((script, s) => {
+      const sent = script.slice(0, link.sent[s]);
+      const life = sent[sent.length - 1]?.life ?? 0;
+      const queue =
+        link.ends[0].outgoing.find((o) => o.from === script[0]?.from && o.to === script[0]?.to)?.queue ?? [];
+      for (const one of sent) {
+        if (one.life !== life || queue.some((m) => m.n === one.message.n && m.epoch === one.message.epoch)) continue;
+        const taken = (link.taken[s] as [number, number][]).some(([l, n]) => l === one.life && n === one.message.n);
+        if (taken) continue;
+        this.say(
+          'fifo',
+          `${one.message.kind} ${one.message.n} of epoch ${one.message.epoch} counts as acknowledged, and was never taken`,
+        );
+      }
+    });
+  }
+
+  /** From here, with all frames lost and a bus that loses none any more, everything is taken and acknowledged. */
+  comesToRest(before: Link): void {
+    const link = JSON.parse(JSON.stringify(before)) as Link;
+    this.shape.scripts.forEach((script, s) => {
+      while ((link.sent[s] as number) < script.length) this.send(link, s);
+    });
+    link.bus = [];
+    link.ends[0].peer = link.ends[1].boot;
+    link.ends[1].peer = link.ends[0].boot;
+    for (let round = 0; round < 60; round++) {
+      const frames: [number, string][] = [];
+      for (const board of [0, 1]) for (const frame of this.repeat(link, board)) frames.push([1 - board, frame]);
+      for (const [board, frame] of frames) {
+        for (const answer of this.arrive(link, board, frame)) frames.push([1 - board, answer]);
+      }
+      const self = link.ends[1].self;
+      if (!this.shape.seat && self.epoch === 0 && this.flushed(link)) self.epoch = 1;
+      if (link.ends[0].outgoing.every((o) => o.queue.length === 0)) break;
+    }
+    this.judge(link);
+    if (link.closed) return;
+    this.shape.scripts.forEach((script, s) => {
+      const life = (script[script.length - 1] as Scripted).life;
+      const missing = script.filter((one) => one.life === life).length;
+      const taken = (link.taken[s] as [number, number][]).filter(([l]) => l === life).length;
+      if (taken < missing)
+        this.say('progress', `${missing - taken} of the messages of process ${script[0]?.from} never arrive`);
+    });
+    if (link.ends[0].outgoing.some((o) => o.queue.length > 0)) this.say('progress', 'a message is never acknowledged');
+  }
+}
+
+export function exploreLink(shape: LinkShape, limits: { states: number }): LinkExplored {
+  const system = new LinkSystem(shape);
+  const begun = performance.now();
+  const found: LinkExplored = {
+    states: 0,
+    edges: 0,
+    ends: 0,
+    depth: 0,
+    complete: true,
+    seconds: 0,
+    steps: 0,
+    wrongs: [],
+    path: [],
+  };
+  const seen = new Map<string, number>();
+  const texts: string[] = [];
+  const parents: [number, string][] = [];
+  const add = (link: Link, parent: number, name: string): void => {
+    const text = JSON.stringify(link);
+    if (seen.has(text)) return;
+    seen.set(text, texts.length);
+    texts.push(text);
+    parents.push([parent, name]);
+  };
+  const pathTo = (state: number): string[] => {
+    const path: string[] = [];
+    for (let at = state; (parents[at] as [number, string])[0] >= 0; at = (parents[at] as [number, string])[0]) {
+      path.push((parents[at] as [number, string])[1]);
+    }
+    return path.reverse();
+  };
+  add(system.first(), -1, '');
+  let levelEnd = 1;
+  for (let at = 0; at < texts.length; at++) {
+    if (at === levelEnd) {
+      found.depth++;
+      levelEnd = texts.length;
+    }
+    if (texts.length >= limits.states) {
+      found.complete = false;
+      break;
+    }
+    const link = JSON.parse(texts[at] as string) as Link;
+    system.judge(link);
+    if (system.wrongs.length === 0) system.comesToRest(link);
+    if (system.wrongs.length > 0) {
+      found.path = pathTo(at);
+      break;
+    }
+    const before = texts.length;
+    for (const [name, next] of system.next(link)) {
+      found.edges++;
+      if (system.wrongs.length > 0) {
+        found.path = [...pathTo(at), name];
+        break;
+      }
+      add(next, at, name);
+    }
+    if (system.wrongs.length > 0) break;
+    if (texts.length === before) found.ends++;
+  }
+  found.steps = system.steps;
+  found.wrongs = system.wrongs;
+  found.complete &&= found.wrongs.length === 0;
+  found.states = texts.length;
+  found.seconds = (performance.now() - begun) / 1000;
+  return found;
+}
