@@ -6,7 +6,7 @@ import { EXIT, Failure } from '../failure.ts';
 import type { Layer } from './found.ts';
 import { LAYERS } from './found.ts';
 import type { Bounds } from './layers.ts';
-import { BOUNDS } from './layers.ts';
+import { applies, BOUNDS } from './layers.ts';
 import { MUTANTS } from './list/all.ts';
 import { EQUIVALENT } from './list/equivalent.ts';
 import type { Mutant } from './mutant.ts';
@@ -50,14 +50,16 @@ function layersOf(text: string | undefined): Layer[] {
   });
 }
 
-function chosen(rule: string | undefined, name: string | undefined): Mutant[] {
+/** Those asked for, of which the layers can say anything. */
+function chosen(rule: string | undefined, name: string | undefined, layers: Layer[]): Mutant[] {
   const some = MUTANTS.filter((mutant) => {
+    if (!layers.some((layer) => applies(layer, mutant))) return false;
     const of = rule === undefined || mutant.rule === rule || mutant.rule.startsWith(`${rule}.`);
     return of && (name === undefined || mutant.name.includes(name));
   });
   if (some.length > 0) return some;
   const what = [rule === undefined ? '' : ` of rule ${rule}`, name === undefined ? '' : ` named ${name}`].join('');
-  throw usage(`there is no mutant${what}`);
+  throw usage(`there is no mutant${what} for ${layers.join(', ')}`);
 }
 
 /** The one line that says what is going on, where somebody is watching. */
@@ -81,8 +83,8 @@ async function main(): Promise<boolean> {
     process.stdout.write(HELP);
     return true;
   }
-  const mutants = chosen(values.rule, values.name);
   const layers = layersOf(values.layers);
+  const mutants = chosen(values.rule, values.name, layers);
   const large = whole(values.seeds, BOUNDS.large, 'seeds');
   const states = whole(values.states, BOUNDS.states, 'states');
   const bounds: Bounds = { states, large, small: 5 * large, hasty: false };
@@ -95,7 +97,8 @@ async function main(): Promise<boolean> {
   progress('');
   const width = process.stdout.columns || 120;
   const lines = [values.all ? allTable(results, layers, width) : firstTable(results, width), ''];
-  if (values.all) lines.push(layerTable(results, layers), '');
+  const bound = `${states} states of each shape explored; ${bounds.small} small and ${large} large seeded runs`;
+  if (values.all) lines.push(layerTable(results, layers), '', bound);
   lines.push(
     `${((performance.now() - begun) / 1000).toFixed(1)} s; ${EQUIVALENT.length} more changes cannot be noticed`,
   );
