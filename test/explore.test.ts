@@ -1,17 +1,23 @@
 // The corrected rules under everything that may happen: runs that a seed decides, small systems as far as they go,
 // and the runs that once went wrong.
 
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { build } from 'esbuild';
 import { describe, expect, test } from 'vitest';
 import type { TraceEffect } from '../host/check/types.ts';
 import { FINDINGS, search } from '../host/explore/counterexample.ts';
 import type { Explored } from '../host/explore/explore.ts';
 import { exploreAll } from '../host/explore/explore.ts';
+import * as link from '../host/explore/link.ts';
 import { Scenario } from '../host/explore/scenario.ts';
 import { explore } from '../host/explore/search.ts';
 import { shapeOf } from '../host/explore/shape.ts';
+import type { Small } from '../host/explore/shapes.ts';
 import { SHAPES, SMALL, smallWorld } from '../host/explore/shapes.ts';
 import { seededChoose, simulate } from '../host/explore/simulate.ts';
-import { differences, replay } from '../host/explore/state-replay.ts';
+import { act, differences, replay, restoreAll, storesOf } from '../host/explore/state-replay.ts';
+import type { Mistakes } from '../host/explore/storage.ts';
 import { input, processAt, takeable, takeInput } from '../host/explore/world.ts';
 import type { Change } from '../host/mutants/core.ts';
 import { withMistake } from '../host/mutants/core.ts';
@@ -25,7 +31,7 @@ const out = (pid: number) => ({ device: pid >> 1 });
 
 const RUNS = Number(process.env.RUNS ?? 1200);
 const STATES = Number(process.env.STATES ?? 2000);
-const FAST = Number(process.env.FAST ?? 10_000);
+const FAST = Number(process.env.FAST ?? 6000);
 
 const REDUCED = [
   '1 low, 1 active: one message, a failure',
@@ -88,6 +94,14 @@ describe('small systems', () => {
   }
 });
 
+function shapeNamed(name: string): Small {
+  return [...SMALL, ...SHAPES].find((one) => one.name === name) as Small;
+}
+
+function linkNamed(name: string): link.LinkShape {
+  return link.LINK_SHAPES.find((one) => one.name === name) as link.LinkShape;
+}
+
 /** The ends of an exploration, in words. */
 function endsOf(found: Explored): Set<string> {
   const out = new Set<string>();
@@ -143,6 +157,160 @@ describe('every state', () => {
       // and the checks of traces say so too
       const violations = replay(smallWorld(small, core), found.path, false);
       expect(violations.map((v) => v.rule)).toContain(found.wrongs[0]?.rule);
+    });
+  }
+});
+
+/** Boards that lose power (PROTOCOL 6): at every state, every board. */
+describe('power cuts', () => {
+  for (const name of ['power-one', 'power-pair']) {
+    test(`${name}, whole: after every power cut all is as before`, { timeout: 120_000 }, () => {
+      const small = shapeNamed(name);
+      const found = exploreAll(smallWorld(small), { states: 100_000 });
+      expect(found.wrongs, JSON.stringify(found.path)).toEqual([]);
+      expect(found.complete).toBe(true);
+      expect(found.cuts).toBe(2 * found.system.boards.length * found.states);
+      expect(found.changed).toBe(0);
+      // and the stable storage of the simulation, base and log, brings the same processes back
+      for (let i = 0; i < 40; i++) {
+        const world = smallWorld(small);
+        const stores = storesOf(world);
+        for (const action of found.pathTo(Math.floor((i * found.states) / 40))) act(world, action);
+        expect(restoreAll(world, stores)).toBe(null);
+      }
+    });
+  }
+
+  const STORAGE: [string, Mistakes, string, string][] = [
+    ['15 late log', { lateLog: true }, 'power-one', 'orphans'],
+    ['16 forgotten queue', { forgottenQueue: true }, 'power-pair', 'progress'],
+    ['24 report lost with its sender', { reportLost: true }, 'power-pair', 'progress'],
+    ['25 base without outputs', { forgottenOutputs: true }, 'power-pair', 'border'],
+  ];
+  for (const [name, mistakes, shape, rule] of STORAGE) {
+    test(`finds a planted mistake: ${name}`, { timeout: 120_000 }, () => {
+      const found = exploreAll(smallWorld(shapeNamed(shape)), { states: 60_000, mistakes });
+      expect(found.wrongs.map((w) => w.rule)).toContain(rule);
+    });
+  }
+
+  test('finds a planted mistake: 27 old frames refused, and never acknowledged', { timeout: 120_000 }, async () => {
+    const core = await withMistake(OLD_FRAMES);
+    const found = exploreAll(smallWorld(shapeNamed('power-pair'), core), { states: 60_000 });
+    expect(found.wrongs.map((w) => w.rule)).toContain('progress');
+  });
+
+  test('finds a machine that remembers something beside its state', { timeout: 120_000 }, async () => {
+    const core = await withMistake([
+      ['core.ts', 'export function create(setup', 'let times = 0;\nexport function create(setup'],
+      ['core.ts', '  self.n++;\n', '  self.n++;\n  times++;\n  self.since = times;\n'],
+    ]);
+    const found = exploreAll(smallWorld(shapeNamed('power-one'), core), { states: 60_000 });
+    expect(found.wrongs.map((w) => w.rule)).toContain('trace');
+  });
+});
+
+/** The code of the link with something changed in the firmware, built anew. */
+async function linkWith(changes: Change[]): Promise<typeof link> {
+  const firmware = path.join(import.meta.dirname, '..', 'firmware');
+  const texts = new Map<string, string>();
+  for (const [file, anchor, by] of changes) {
+    const name = path.join(firmware, file);
+    const text = texts.get(name) ?? (await readFile(name, 'utf8'));
+    expect(text.split(anchor).length - 1, `${file}: ${anchor}`).toBe(1);
+    texts.set(
+      name,
+      text.replace(anchor, () => by),
+    );
+  }
+  const built = await build({
+    entryPoints: [path.join(firmware, '..', 'host', 'explore', 'link.ts')],
+    bundle: true,
+    write: false,
+    format: 'cjs',
+    platform: 'node',
+    plugins: [
+      {
+        name: 'mistake',
+        setup(b) {
+          b.onLoad({ filter: /\.ts$/ }, (args) => {
+            const contents = texts.get(args.path);
+            return contents === undefined ? null : { contents, loader: 'ts' };
+          });
+        },
+      },
+    ],
+  });
+  const module = { exports: {} };
+  new Function('module', 'exports', (built.outputFiles[0] as { text: string }).text)(module, module.exports);
+  return module.exports as typeof link;
+}
+
+const OLD_FRAMES: Change[] = [
+  ['core.ts', "  if (message.n <= got) return 'repeat';\n", ''],
+  [
+    'core.ts',
+    "  if (message.epoch > self.epoch || message.n > got + 1) return 'wait';",
+    "  if (message.n <= got) return 'repeat';\n  if (message.epoch > self.epoch || message.n > got + 1) return 'wait';",
+  ],
+];
+
+describe('the link', () => {
+  for (const name of ['link', 'link-epoch', 'link-verdict', 'link-power']) {
+    test(`${name}, whole: each message once, in order, and none acknowledged that was not taken`, {
+      timeout: 120_000,
+    }, () => {
+      const found = link.exploreLink(linkNamed(name), { states: 100_000 });
+      expect(found.wrongs, found.path.join('; ')).toEqual([]);
+      expect(found.complete).toBe(true);
+    });
+  }
+
+  const inCore = (changes: Change[]): Change[] => changes.map(([file, a, b]) => [`core/${file}`, a, b]);
+  const LINKS: [string, Change[], string, RegExp][] = [
+    [
+      'an acknowledgement by number alone',
+      [['channel.ts', 'return outgoing.queue[i].epoch === epoch;', 'return true;']],
+      'link-seat',
+      /counts as acknowledged, and was never taken/,
+    ],
+    [
+      'a message of a later start taken for a repeat',
+      [['core/core.ts', "  if (message.epoch > self.epoch && self.role === 'seat') return 'wait';\n", '']],
+      'link-seat',
+      /counts as acknowledged, and was never taken/,
+    ],
+    ['27 old frames refused, and never acknowledged', inCore(OLD_FRAMES), 'link-epoch', /never acknowledged/],
+    [
+      'taken from one that is declared dead',
+      [
+        [
+          'core/core.ts',
+          "  if (self.role === 'stopped' || self.closed.indexOf(from) >= 0) return 'refuse';",
+          "  if (self.role === 'stopped') return 'refuse';",
+        ],
+      ],
+      'link-verdict',
+      /declared dead/,
+    ],
+    [
+      'taken in the order of arrival',
+      [['core/core.ts', 'message.epoch > self.epoch || message.n > got + 1', 'message.epoch > self.epoch']],
+      'link',
+      /after|never/,
+    ],
+    [
+      'nothing is repeated',
+      [['channel.ts', '        repeatHead(rt, outgoing, board);\n      }\n    }', '      }\n    }']],
+      'link',
+      /never arrive/,
+    ],
+  ];
+  for (const [name, changes, shape, why] of LINKS) {
+    test(`finds a planted mistake: ${name}`, { timeout: 120_000 }, async () => {
+      const changed = await linkWith(changes);
+      const found = changed.exploreLink(linkNamed(shape), { states: 100_000 });
+      expect(found.wrongs.map((w) => w.why).join('; ')).toMatch(why);
     });
   }
 });
