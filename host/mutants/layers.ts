@@ -27,7 +27,7 @@ export interface Bounds {
   hasty: boolean;
 }
 
-export const BOUNDS: Bounds = { states: 8000, small: 100, large: 20, hasty: false };
+export const BOUNDS: Bounds = { states: 60_000, small: 100, large: 20, hasty: false };
 
 /** For a mistake of stable storage, which needs a power cut at the right moment. */
 const LARGE_STORAGE = 400;

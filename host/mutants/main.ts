@@ -22,7 +22,7 @@ table says which, by what, where, and in how many milliseconds.
   --rule R        mutants of this rule of firmware/PROTOCOL.md, or of all rules below it: 4.2.4, 4.2, 4
   --name TEXT     mutants whose name has this in it
   --layers A,B    these layers only, in this order: ${LAYERS.join(', ')}
-  --all           every layer on every mutant, and how many each layer catches (a quarter of an hour)
+  --all           every layer on every mutant, and how many each layer catches (half an hour)
   --states N      so many states of each shape in the exploration; ${BOUNDS.states} by default
   --seeds N       so many seeded runs of large systems, and five times as many of small ones; ${BOUNDS.large} by default
 
