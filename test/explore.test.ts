@@ -16,7 +16,7 @@ import { shapeOf } from '../host/explore/shape.ts';
 import type { Small } from '../host/explore/shapes.ts';
 import { SHAPES, SMALL, smallWorld } from '../host/explore/shapes.ts';
 import { seededChoose, simulate } from '../host/explore/simulate.ts';
-import { act, differences, replay, restoreAll, storesOf } from '../host/explore/state-replay.ts';
+import { differences, replay, replayStored } from '../host/explore/state-replay.ts';
 import type { Mistakes } from '../host/explore/storage.ts';
 import { input, processAt, takeable, takeInput } from '../host/explore/world.ts';
 import type { Change } from '../host/mutants/core.ts';
@@ -173,10 +173,8 @@ describe('power cuts', () => {
       expect(found.changed).toBe(0);
       // and the stable storage of the simulation, base and log, brings the same processes back
       for (let i = 0; i < 40; i++) {
-        const world = smallWorld(small);
-        const stores = storesOf(world);
-        for (const action of found.pathTo(Math.floor((i * found.states) / 40))) act(world, action);
-        expect(restoreAll(world, stores)).toBe(null);
+        const path = found.pathTo(Math.floor((i * found.states) / 40));
+        expect(replayStored(smallWorld(small), path)).toBe(null);
       }
     });
   }

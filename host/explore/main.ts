@@ -14,8 +14,8 @@ import type { LinkExplored } from './link.ts';
 import { exploreLink, LINK_SHAPES } from './link.ts';
 import type { Small } from './shapes.ts';
 import { SHAPES, smallWorld } from './shapes.ts';
-import { act, differences, replay, restoreAll, storesOf } from './state-replay.ts';
-import type { Action, Wrong } from './state-system.ts';
+import { differences, replay, replayStored } from './state-replay.ts';
+import type { Wrong } from './state-system.ts';
 import { textOf } from './text.ts';
 
 interface Options {
@@ -82,7 +82,7 @@ function sample(found: Explored, small: Small, wanted: number): { done: number; 
     const other = differences(found.system, row, world);
     done++;
     if (violations.length > 0) return { done, wrong: show(world.lines, violations) };
-    const lost = world.shape.power ? powered(small, path) : null;
+    const lost = world.shape.power ? replayStored(smallWorld(small), path) : null;
     if (lost) return { done, wrong: lost };
     if (other.length > 0) return { done, wrong: `the world and the exploration differ in ${other[0]}` };
   }
@@ -170,14 +170,6 @@ function closing(all: Figures[], links: LinkExplored[], seconds: number): string
   if (cuts > 0) lines.push(`${cuts} power cuts, after ${cuts - changed} of which the system was as before`);
   if (links.length > 0) lines.push(`links: ${linkStates} states in ${Math.round(linkSeconds)} s`);
   return `${lines.join('\n')}\n`;
-}
-
-/** The sample for a shape with power cuts goes through the stable storage that the simulation has. */
-function powered(small: Small, path: Action[]): string | null {
-  const world = smallWorld(small);
-  const stores = storesOf(world);
-  for (const action of path) act(world, action);
-  return restoreAll(world, stores);
 }
 
 function corrected(options: Options): boolean {

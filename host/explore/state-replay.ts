@@ -4,7 +4,7 @@
 import type { Process } from '../../firmware/core/core.ts';
 import type { Application, Effect, Event } from '../../firmware/core/types.ts';
 import { check } from '../check/check.ts';
-import type { Violation } from '../check/types.ts';
+import type { TraceLine, Violation } from '../check/types.ts';
 import { processName } from './shape.ts';
 import { coreKey } from './state-local.ts';
 import type { Action, System } from './state-system.ts';
@@ -134,6 +134,10 @@ export function replay(world: World, path: Action[], ended: boolean, pace = 0): 
     act(world, action);
     tidy(world);
   }
+  // a trace without a word of its drivers says that outputs come out as they are given
+  for (let d = 0; d < world.state.devices.length; d++) {
+    while ((world.state.devices[d] as DeviceState).queue.length > 0) putOut(world, d);
+  }
   const violations = check(world.lines.slice(), { live: !ended }).violations;
   return ended ? violations.concat(stuck(world)) : violations;
 }
@@ -151,48 +155,47 @@ export function differences(system: System, row: Int32Array, world: World): stri
   return out;
 }
 
-/** A process's stable storage, as at a place of the trace; the simulation's, with its base and its log. */
-interface Begun {
-  pid: number;
-  store: Store;
-  /** lines of the trace that its base stands for */
-  from: number;
-}
-
-function begin(world: World): Begun[] {
-  const out: Begun[] = [];
-  for (const self of world.state.processes) {
-    if (!self) continue;
-    const store: Store = { base: null, log: [] };
-    writeBase(store, self, [], [], [], {});
-    out.push({ pid: self.pid, store, from: world.lines.length });
-  }
-  return out;
-}
-
-export function storesOf(world: World): Begun[] {
-  return begin(world);
-}
-
 /**
- * Every board loses power and boots: each process is restored from its base and its log. What is wrong with one of
- * them, or null: it is the process that it was, to the letter, and has the same effects again.
+ * Does it all with stable storage beside each process, the simulation's: a base at the beginning, then every event in the
+ * log. In the end every board loses power and boots. What is wrong with a process then, or null: it is the process that
+ * it was, to the letter, and has had the same effects again.
  */
-export function restoreAll(world: World, stores: Begun[]): string | null {
-  for (const { pid, store, from } of stores) {
-    const self = processAt(world, pid);
-    const name = processName(world.shape, pid);
-    for (const line of world.lines.slice(from)) {
-      if (line.process !== name || !line.event || line.n === undefined) continue;
+export function replayStored(world: World, path: Action[]): string | null {
+  let stores = new Map<string, { pid: number; store: Store }>();
+  let seen = 0;
+  const begin = () => {
+    stores = new Map();
+    for (const self of world.state.processes) {
+      if (!self) continue;
+      const store: Store = { base: null, log: [] };
+      writeBase(store, self, [], [], [], {});
+      stores.set(processName(world.shape, self.pid), { pid: self.pid, store });
+    }
+    seen = world.lines.length;
+  };
+  begin();
+  for (const action of path) {
+    act(world, action);
+    // staging ends with a base; seats are made anew then
+    if (action.kind === 'stage') begin();
+    for (; seen < world.lines.length; seen++) {
+      const line = world.lines[seen] as TraceLine;
+      const stored = stores.get(line.process ?? '');
+      if (!stored || !line.event || line.n === undefined) continue;
+      // as they are now: what a process hands over it goes on using itself
       const event = structuredCloneFast(line.event) as unknown as Event;
-      const effects = (line.effects ?? []) as unknown as Effect[];
+      const effects = structuredCloneFast(line.effects ?? []) as unknown as Effect[];
       const failed = effects.some((e) => e.message?.kind === 'migrated' && !e.message.ok);
       if (event.kind === 'handover' && failed) event.seed = FAILS_MIGRATE;
-      store.log.push({ n: line.n, event, effects, low: -1 });
+      stored.store.log.push({ n: line.n, event, effects, low: -1 });
     }
+  }
+  for (const [name, { pid, store }] of stores) {
     const restored = restore(world.core, store, world.apps[pid] as Application, world.hooks);
     if (restored.differs) return `${name}: ${restored.differs}`;
-    if (JSON.stringify(restored.self) !== JSON.stringify(self)) return `${name} is another after a power cut`;
+    if (JSON.stringify(restored.self) !== JSON.stringify(processAt(world, pid))) {
+      return `${name} is another after a power cut`;
+    }
   }
   return null;
 }
