@@ -40,6 +40,7 @@ const REDUCED = [
   '1 low, 1 active: start with a migrate that fails or not, and an abort',
   'start-crash',
   'late-ack',
+  'power-one',
 ];
 
 const PLANTED: { name: string; changes: Change[]; shape: string }[] = [

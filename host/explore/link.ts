@@ -3,54 +3,21 @@
 // arrive at any time, any number of times, or never: that is loss, repetition, delay and change of order, all of them
 // and without a bound. What arrives damaged is dropped by its CRC, as if it were lost.
 
-import type { Hal } from '../../hal/hal.ts';
 import { hearPacket } from '../../firmware/bus.ts';
 import { enqueue, outgoingOf, repeatDue, sendAcks } from '../../firmware/channel.ts';
-import { create } from '../../firmware/core/core.ts';
-import type { Process } from '../../firmware/core/core.ts';
 import { renumber } from '../../firmware/core/process.ts';
-import type { Application, Message, Operation, Pid } from '../../firmware/core/types.ts';
-import { REPEAT_MAX_MS, REPEAT_MS } from '../../firmware/limits.ts';
-import { crc32 } from '../../firmware/link/crc.ts';
+import type { Pid } from '../../firmware/core/types.ts';
+import { REPEAT_MAX_MS } from '../../firmware/limits.ts';
 import { pump } from '../../firmware/runtime.ts';
-import type { Local, Outgoing, Runtime } from '../../firmware/state.ts';
-import { noStore } from '../../firmware/store.ts';
+import type { Runtime } from '../../firmware/state.ts';
+import type { End } from './link-end.ts';
+import { endOf, hex, OPERATION, processOf, sleep, wake } from './link-end.ts';
+import type { LinkShape, Scripted } from './link-shapes.ts';
+import { SENDER } from './link-shapes.ts';
 import type { Wrong } from './state-system.ts';
 
-/** A message of a sender's script; life counts how often its channel has begun again. */
-interface Scripted {
-  from: Pid;
-  to: Pid;
-  life: number;
-  message: Message;
-}
-
-export interface LinkShape {
-  name: string;
-  bounds: string;
-  /** what goes on each channel, in order; the channels are independent of each other */
-  scripts: Scripted[][];
-  /** the receiver waits for a start, and is its new version's seat */
-  seat: boolean;
-  /** the receiver may declare the sender dead, and close its channel */
-  verdict: boolean;
-  /** repeat timers run out as moves of their own; what they put on the bus is on it in any case */
-  repeats: boolean;
-  /** power cuts of each board */
-  power: number;
-}
-
-/** An end of the link, as plain data. */
-interface End {
-  boot: number;
-  /** boot of the other board, as this one knows it */
-  peer: number;
-  self: Process;
-  outgoing: Outgoing[];
-  stash: Runtime['stash'];
-  acks: Runtime['acks'];
-  power: number;
-}
+export type { LinkShape } from './link-shapes.ts';
+export { LINK_SHAPES } from './link-shapes.ts';
 
 interface Link {
   ends: [End, End];
@@ -63,120 +30,6 @@ interface Link {
   bus: string[];
 }
 
-const NO_APP: Application = {
-  initial: () => null,
-  handle() {},
-  accept: () => true,
-  compensate: () => null,
-  migrate: (_, pending) => ({ state: null, pending }),
-  save: (value) => value,
-  load: (value) => value,
-  bytes: () => 0,
-};
-
-const SENDER = 0;
-const PLAN = {
-  components: [
-    { name: 'a', board: 0 },
-    { name: 'b', board: 1 },
-    { name: 'c', board: 0 },
-  ],
-  devices: [],
-  boards: ['one', 'other'],
-};
-/** where the new version of component 0 has its seat */
-const AFTER = { ...PLAN, components: [{ name: 'a', board: 1 }, PLAN.components[1], PLAN.components[2]] };
-const OPERATION: Operation = {
-  id: 'u1',
-  cluster: [0],
-  lows: [1],
-  added: [],
-  policy: { commitAfterMs: 0, validated: 0, lead: 9 },
-};
-
-function message(kind: Message['kind'], n: number, epoch: number, rest: Partial<Message> = {}): Message {
-  return { kind, n, epoch, ...rest };
-}
-
-function app(n: number, epoch: number): Message {
-  return message('app', n, epoch, { q: n, k: 0, T: [], V: [], type: 0, data: n });
-}
-
-/** A control message that asks for no answer; the last word of an epoch is one to the link. */
-function last(n: number, epoch: number): Message {
-  return message('passed', n, epoch, { V: [] });
-}
-
-function report(n: number, epoch: number, cut: 'start' | 'cancel'): Message {
-  return message('report', n, epoch, { cut, op: 'u1', why: '', V: [], ends: [] });
-}
-
-const to1 = (life: number, ...messages: Message[]): Scripted[] =>
-  messages.map((m) => ({ from: SENDER, to: 2, life, message: m }));
-const toSeat = (from: Pid, life: number, ...messages: Message[]): Scripted[] =>
-  messages.map((m) => ({ from, to: 1, life, message: m }));
-const handover = (n: number, epoch: number): Message => message('handover', n, epoch, { op: 'u1' });
-
-export const LINK_SHAPES: LinkShape[] = [
-  {
-    name: 'link',
-    bounds: '4 messages, any loss, repetition, order',
-    scripts: [to1(0, app(1, 0), app(2, 0), app(3, 0), app(4, 0))],
-    seat: false,
-    repeats: true,
-    verdict: false,
-    power: 0,
-  },
-  {
-    name: 'link-epoch',
-    bounds: '2 messages, the last word of an epoch, 1 message of the next',
-    scripts: [to1(0, app(1, 0), app(2, 0), last(3, 0), app(4, 1))],
-    seat: false,
-    repeats: true,
-    verdict: false,
-    power: 0,
-  },
-  {
-    name: 'link-verdict',
-    bounds: '2 messages, the last word, 1 verdict',
-    scripts: [to1(0, app(1, 0), app(2, 0), last(3, 0))],
-    seat: false,
-    repeats: true,
-    verdict: true,
-    power: 0,
-  },
-  {
-    name: 'link-power',
-    bounds: '2 messages, 1 power cut of each end',
-    scripts: [to1(0, app(1, 0), app(2, 0))],
-    seat: false,
-    repeats: true,
-    verdict: false,
-    power: 1,
-  },
-  {
-    name: 'link-power-verdict',
-    bounds: '1 message, the last word, 1 verdict, 1 power cut of each end',
-    scripts: [to1(0, app(1, 0), last(2, 0))],
-    seat: false,
-    repeats: true,
-    verdict: true,
-    power: 1,
-  },
-  {
-    name: 'link-seat',
-    bounds: 'a cancelled start and another: the channels begin again',
-    scripts: [
-      [...toSeat(0, 0, handover(1, 0), report(2, 0, 'cancel')), ...toSeat(0, 1, handover(1, 1), report(2, 1, 'start'))],
-      [...toSeat(4, 0, report(1, 0, 'cancel')), ...toSeat(4, 1, report(1, 1, 'start'))],
-    ],
-    seat: true,
-    repeats: false,
-    verdict: false,
-    power: 0,
-  },
-];
-
 export interface LinkExplored {
   states: number;
   edges: number;
@@ -188,67 +41,6 @@ export interface LinkExplored {
   steps: number;
   wrongs: Wrong[];
   path: string[];
-}
-
-function processOf(pid: Pid, role: 'active' | 'seat', live: Pid[]): Process {
-  const setup = { rules: 'corrected' as const, pid, epoch: 0, live, devices: 0, latest: [], operation: null, role };
-  return create(setup, NO_APP);
-}
-
-function endOf(self: Process, power: number): End {
-  return { boot: 1, peer: 1, self, outgoing: [], stash: [], acks: [], power };
-}
-
-/** The runtime of one end, made of its data. */
-function wake(shape: LinkShape, end: End, board: number, now: number, put: (bytes: Uint8Array) => void): Runtime {
-  const hal = { now: () => now, random: () => 0, bus: put } as unknown as Hal;
-  const local = { pid: end.self.pid, name: '', self: end.self, app: NO_APP, frozenAt: -1 } as unknown as Local;
-  const peer = { boot: end.peer, heardAt: now, plan: 'p', op: '', epoch: 0, pids: [] };
-  const rt = {
-    hal,
-    crc: crc32,
-    store: noStore(),
-    boot: end.boot,
-    board,
-    active: { plan: PLAN, hash: 'p', modules: {} },
-    staged: null,
-    op: null,
-    other: shape.seat ? AFTER : null,
-    previous: '',
-    epoch: 0,
-    guarded: false,
-    live: [0, 2, 4],
-    locals: [local],
-    outgoing: end.outgoing,
-    stash: end.stash,
-    acks: end.acks,
-    peers: [peer, peer],
-    lowAt: [],
-    devices: [],
-    records: { value: { guarded: '', quarantined: [] } },
-    started: true,
-    trace: null,
-    roundTripMs: 0,
-    bus: { sent: 0, received: 0, resent: 0, bad: 0 },
-  };
-  return rt as unknown as Runtime;
-}
-
-/** What an end has become; times are forgotten, for they only say when a timer runs out. */
-function sleep(rt: Runtime, end: End): void {
-  end.outgoing = rt.outgoing;
-  end.stash = rt.stash;
-  end.acks = rt.acks;
-  for (const outgoing of end.outgoing) {
-    outgoing.due = 0;
-    outgoing.repeatMs = REPEAT_MS;
-    outgoing.timed = -1;
-    outgoing.timedAt = 0;
-  }
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex');
 }
 
 /** Goes through every state of a link. */
@@ -294,11 +86,12 @@ export class LinkSystem {
       };
     }
     if (board === 0) rt.store = { append: () => this.steps++, commit() {} };
+    const { epoch } = end.self;
     run(rt);
     pump(rt);
     sendAcks(rt);
     sleep(rt, end);
-    if (board === 1) this.look(link);
+    if (board === 1) this.look(link, epoch);
     return frames;
   }
 
@@ -308,7 +101,7 @@ export class LinkSystem {
   }
 
   /** What the receiver's events say that it has taken. */
-  private look(link: Link): void {
+  private look(link: Link, epoch: number): void {
     const { events } = this;
     this.events = [];
     for (const event of events) {
@@ -329,6 +122,7 @@ export class LinkSystem {
       if (one.life < last[0] || event.n !== next) {
         this.say('fifo', `takes ${event.kind} ${event.n} of life ${one.life} after ${last[1]} of life ${last[0]}`);
       }
+      if (event.epoch < epoch) this.say('fifo', `takes ${event.kind} ${event.n} of an epoch that is over`);
       if (link.closed) this.say('fifo', `takes ${event.kind} ${event.n} of one that it has declared dead`);
       taken.push([one.life, event.n as number]);
     }
