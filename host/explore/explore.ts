@@ -131,6 +131,12 @@ export function exploreAll(world: World, limits: Limits): Explored {
     out.complete = false;
     return true;
   };
+  let t = 0;
+  const lap = (): number => {
+    const before = t;
+    t = performance.now();
+    return t - before;
+  };
   search: for (; at < rows.count; at++) {
     if (at === levelEnd) {
       out.depth++;
@@ -139,12 +145,7 @@ export function exploreAll(world: World, limits: Limits): Explored {
     if ((at & 0x3fff) === 0) limits.progress?.({ states: rows.count, depth: out.depth, seconds: seconds() });
     rows.read(at, row);
     const timed = at % TIMED === 0;
-    let t = timed ? performance.now() : 0;
-    const lap = (): number => {
-      const before = t;
-      t = performance.now();
-      return t - before;
-    };
+    if (timed) lap();
     for (let place = 0; place < system.powerCuts; place++) {
       next.set(row);
       out.cuts++;

@@ -174,6 +174,8 @@ export class System {
   private readonly kept = new Pool<Kept>();
   private readonly keptOf = new Pairs();
   private readonly fineOf = new Pairs();
+  private readonly putOf = new Pairs();
+  private readonly decidedOf = new Pairs();
   private readonly fixedEvents: number[] = [];
   private readonly tally = new Float64Array(TALLY);
   private readonly inboxes = new Pool<Inbox>();
@@ -782,13 +784,26 @@ export class System {
 
   private putOut(row: Int32Array, d: number, { pid, e, low }: Output): void {
     const at = 2 * this.P + d;
-    const device = structuredCloneFast(this.devices.at(row[at] as number));
+    const known = row[at] as number;
+    const key = ((low + 1) * 256 + e) * 64 + pid;
+    const memo = this.putOf.get(known * 16 + d, key);
+    if (memo) {
+      row[at] = memo;
+      return;
+    }
+    const device = structuredCloneFast(this.devices.at(known));
     const latest = this.shape.devices[d]?.latest ?? false;
-    if (!this.locals.core.admit(device.driver, pid >> 1, e, latest, low < 0 ? undefined : low)) return;
-    const before = device.last[pid >> 1] ?? 0;
-    if (e > 0 && e !== before + 1) this.say(pid, 'border', `device ${d}: did e=${e} after e=${before}`);
-    device.last[pid >> 1] = e;
-    row[at] = this.device(device);
+    let made = known;
+    let good = true;
+    if (this.locals.core.admit(device.driver, pid >> 1, e, latest, low < 0 ? undefined : low)) {
+      const before = device.last[pid >> 1] ?? 0;
+      good = e <= 0 || e === before + 1;
+      if (!good) this.say(pid, 'border', `device ${d}: did e=${e} after e=${before}`);
+      device.last[pid >> 1] = e;
+      made = this.device(device);
+      row[at] = made;
+    }
+    if (good) this.putOf.set(known * 16 + d, key, made);
   }
 
   // ---- another upgrade
@@ -1161,7 +1176,14 @@ export class System {
       this.shape.devices.forEach((shape, d) => {
         if (shape.board !== board) return;
         const at = 2 * this.P + d;
-        const device = structuredCloneFast(this.devices.at(row[at] as number));
+        const known = row[at] as number;
+        const key = step.id * 8 + step.doings.indexOf(doing);
+        const memo = this.decidedOf.get(known * 16 + d, key);
+        if (memo) {
+          row[at] = memo;
+          return;
+        }
+        const device = structuredCloneFast(this.devices.at(known));
         if (doing.cut === 'recovery' && doing.survivor) core.closeToLow(device.driver, doing.epoch);
         if (doing.epoch > device.epoch && !doing.seat) {
           device.epoch = doing.epoch;
@@ -1176,6 +1198,7 @@ export class System {
           }
         }
         row[at] = this.device(device);
+        this.decidedOf.set(known * 16 + d, key, row[at] as number);
       });
       if (doing.cut !== 'recovery' || !doing.survivor) continue;
       for (let other = 0; other < this.P; other++) {
