@@ -39,7 +39,7 @@ const PLAN = {
     { name: 'b', board: 1 },
     { name: 'c', board: 0 },
   ],
-  devices: [],
+  devices: [{ board: 0 }],
   boards: ['one', 'other'],
 };
 /** where the new version of component 0 has its seat */
@@ -53,7 +53,16 @@ export const OPERATION: Operation = {
 };
 
 export function processOf(pid: Pid, role: 'active' | 'seat', live: Pid[]): Process {
-  const setup = { rules: 'corrected' as const, pid, epoch: 0, live, devices: 0, latest: [], operation: null, role };
+  const setup = {
+    rules: 'corrected' as const,
+    pid,
+    epoch: 0,
+    live,
+    devices: 1,
+    latest: [false],
+    operation: null,
+    role,
+  };
   return create(setup, NO_APP);
 }
 

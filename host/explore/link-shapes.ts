@@ -2,7 +2,7 @@
 
 import type { Message, Pid } from '../../firmware/core/types.ts';
 
-/** A message of a sender's script; life counts how often its channel has begun again. */
+/** A message of a sender's script (-1: a device); life counts how often its channel has begun again. */
 export interface Scripted {
   from: Pid;
   to: Pid;
@@ -51,6 +51,15 @@ const toSeat = (from: Pid, life: number, ...messages: Message[]): Scripted[] =>
   messages.map((m) => ({ from, to: 1, life, message: m }));
 const handover = (n: number, epoch: number): Message => message('handover', n, epoch, { op: 'u1' });
 
+/** inputs of device 0 to the process that reads it */
+const inputs = (...numbers: number[]): Scripted[] =>
+  numbers.map((i) => ({ from: -1, to: 2, life: 0, message: message('input', 0, 0, { device: 0, i, data: null }) }));
+
+/** The number of a message on its channel. */
+export function numberIn(m: { kind: string; n?: number; i?: number }): number {
+  return (m.kind === 'input' ? m.i : m.n) as number;
+}
+
 export const LINK_SHAPES: LinkShape[] = [
   {
     name: 'link',
@@ -95,6 +104,24 @@ export const LINK_SHAPES: LinkShape[] = [
     seat: false,
     repeats: true,
     verdict: true,
+    power: 1,
+  },
+  {
+    name: 'link-inputs',
+    bounds: '3 inputs of a device',
+    scripts: [inputs(1, 2, 3)],
+    seat: false,
+    repeats: true,
+    verdict: false,
+    power: 0,
+  },
+  {
+    name: 'link-inputs-power',
+    bounds: '2 inputs of a device, 1 power cut of each end',
+    scripts: [inputs(1, 2)],
+    seat: false,
+    repeats: true,
+    verdict: false,
     power: 1,
   },
   {

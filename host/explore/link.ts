@@ -13,7 +13,7 @@ import type { Runtime } from '../../firmware/state.ts';
 import type { End } from './link-end.ts';
 import { endOf, hex, OPERATION, processOf, sleep, wake } from './link-end.ts';
 import type { LinkShape, Scripted } from './link-shapes.ts';
-import { SENDER } from './link-shapes.ts';
+import { numberIn, SENDER } from './link-shapes.ts';
 import type { Wrong } from './state-system.ts';
 
 export type { LinkShape } from './link-shapes.ts';
@@ -105,26 +105,27 @@ export class LinkSystem {
     const { events } = this;
     this.events = [];
     for (const event of events) {
-      const s = this.shape.scripts.findIndex((script) => script[0]?.from === event.from);
+      const n = numberIn(event);
+      const s = this.shape.scripts.findIndex((script) => script[0]?.from === (event.from ?? -1));
       const taken = link.taken[s] as [number, number][];
       const script = this.shape.scripts[s] as Scripted[];
-      const which = script.findIndex((one) => one.message.n === event.n && one.message.epoch === event.epoch);
+      const which = script.findIndex((one) => numberIn(one.message) === n && one.message.epoch === event.epoch);
       const one = script[which];
       if (!one || which >= (link.sent[s] as number)) {
-        this.say('fifo', `takes ${event.kind} ${event.n}, which was never sent`);
+        this.say('fifo', `takes ${event.kind} ${n}, which was never sent`);
         continue;
       }
-      if (taken.some(([life, n]) => life === one.life && n === event.n)) {
-        this.say('fifo', `takes ${event.kind} ${event.n} twice`);
+      if (taken.some(([life, known]) => life === one.life && known === n)) {
+        this.say('fifo', `takes ${event.kind} ${n} twice`);
       }
       const last = taken[taken.length - 1] ?? [0, 0];
       const next = one.life === last[0] ? last[1] + 1 : 1;
-      if (one.life < last[0] || event.n !== next) {
-        this.say('fifo', `takes ${event.kind} ${event.n} of life ${one.life} after ${last[1]} of life ${last[0]}`);
+      if (one.life < last[0] || n !== next) {
+        this.say('fifo', `takes ${event.kind} ${n} of life ${one.life} after ${last[1]} of life ${last[0]}`);
       }
-      if (event.epoch < epoch) this.say('fifo', `takes ${event.kind} ${event.n} of an epoch that is over`);
-      if (link.closed) this.say('fifo', `takes ${event.kind} ${event.n} of one that it has declared dead`);
-      taken.push([one.life, event.n as number]);
+      if (event.epoch < epoch) this.say('fifo', `takes ${event.kind} ${n} of an epoch that is over`);
+      if (link.closed) this.say('fifo', `takes ${event.kind} ${n} of one that it has declared dead`);
+      taken.push([one.life, n]);
     }
   }
 
@@ -143,7 +144,9 @@ export class LinkSystem {
     shape.scripts.forEach((script, s) => {
       const one = script[link.sent[s] as number];
       if (!one) return;
-      go(`sends ${one.message.kind} ${one.message.n} of epoch ${one.message.epoch}`, (copy) => this.send(copy, s));
+      go(`sends ${one.message.kind} ${numberIn(one.message)} of epoch ${one.message.epoch}`, (copy) =>
+        this.send(copy, s),
+      );
     });
     link.bus.forEach((frame, place) => {
       for (const board of [0, 1]) {
@@ -204,7 +207,7 @@ export class LinkSystem {
       if (one.to === 1) renumber(self, 1);
     }
     const frames = this.with(link, 0, (rt) => {
-      enqueue(rt, outgoingOf(rt, one.from, -1, one.to), structuredClone(one.message));
+      enqueue(rt, outgoingOf(rt, one.from, one.message.device ?? -1, one.to), structuredClone(one.message));
     });
     this.put(link, frames);
   }
@@ -232,7 +235,7 @@ export class LinkSystem {
       const sent = script.slice(0, link.sent[s]);
       for (const one of sent) {
         const frames = this.with(link, 0, (rt) => {
-          enqueue(rt, outgoingOf(rt, one.from, -1, one.to), structuredClone(one.message));
+          enqueue(rt, outgoingOf(rt, one.from, one.message.device ?? -1, one.to), structuredClone(one.message));
         });
         this.put(link, frames);
       }
@@ -248,12 +251,13 @@ export class LinkSystem {
       const queue =
         link.ends[0].outgoing.find((o) => o.from === script[0]?.from && o.to === script[0]?.to)?.queue ?? [];
       for (const one of sent) {
-        if (one.life !== life || queue.some((m) => m.n === one.message.n && m.epoch === one.message.epoch)) continue;
-        const taken = (link.taken[s] as [number, number][]).some(([l, n]) => l === one.life && n === one.message.n);
+        const n = numberIn(one.message);
+        if (one.life !== life || queue.some((m) => numberIn(m) === n && m.epoch === one.message.epoch)) continue;
+        const taken = (link.taken[s] as [number, number][]).some(([l, known]) => l === one.life && known === n);
         if (taken) continue;
         this.say(
           'fifo',
-          `${one.message.kind} ${one.message.n} of epoch ${one.message.epoch} counts as acknowledged, and was never taken`,
+          `${one.message.kind} ${n} of epoch ${one.message.epoch} counts as acknowledged, and was never taken`,
         );
       }
     });
