@@ -117,6 +117,8 @@ interface Look {
   /** the inbox without what will never be taken */
   norm: number;
   heads: Head[];
+  /** one of them may go first alone */
+  noted: boolean;
   /** what was taken before, and is acknowledged again */
   again: [Pid, Message][];
 }
@@ -189,6 +191,7 @@ export class System {
   private readonly eventOf = new Pairs();
   // moves of the state in hand: kind and three numbers each
   private moves: number[] = [];
+  private readonly seen: Look[] = [];
   private lost: Record<string, number>[] = [];
 
   constructor(world: World, reduced = true, mistakes: Mistakes = {}) {
@@ -391,7 +394,7 @@ export class System {
         heads.push({ slot: 2 * this.P, place, item, kind: 'input', note: NONE });
       });
     }
-    const made = { norm: this.inbox(slots), heads, again };
+    const made = { norm: this.inbox(slots), heads, noted: heads.some((head) => head.note !== NONE), again };
     this.lookOf.set(local, inbox, this.looks.length);
     this.looks.push(made);
     return made;
@@ -409,20 +412,22 @@ export class System {
   list(row: Int32Array): number {
     const moves = this.moves;
     moves.length = 0;
-    this.lost = [];
+    if (this.lost.length > 0) this.lost = [];
     const P = this.P;
-    if (this.reduced) {
-      for (let p = 0; p < P; p++) {
-        for (const head of this.look(row[p] as number, row[P + p] as number).heads) {
-          if (head.note === NONE || !this.goesFirst(row, p, head)) continue;
-          moves.push(0, p, head.slot, 0);
-          return 1;
-        }
+    const seen = this.seen;
+    for (let p = 0; p < P; p++) {
+      const look = this.look(row[p] as number, row[P + p] as number);
+      seen[p] = look;
+      if (!look.noted) continue;
+      for (const head of look.heads) {
+        if (head.note === NONE || !this.goesFirst(row, p, head)) continue;
+        moves.push(0, p, head.slot, 0);
+        return 1;
       }
     }
     const acts = this.left(row, 'acts');
     for (let p = 0; p < P; p++) {
-      const { heads } = this.look(row[p] as number, row[P + p] as number);
+      const { heads } = seen[p] as Look;
       if (heads.length === 0) continue;
       const process = this.process(row, p) as Process;
       const places = acts > 0 && process.role !== 'seat' ? menuOf(this.shape, p).length : 1;
