@@ -25,6 +25,8 @@ import type { History } from './vector.ts';
 import { join, NOTHING, withValue } from './vector.ts';
 
 /** What holds only within one step. */
+const NOTHING_FIRST: TraceEvent[] = [];
+
 interface Moment {
   step: Step;
   p: Proc;
@@ -40,6 +42,8 @@ interface Moment {
   settled: Set<number>;
   /** the last application message, for its twin */
   last: Entry | null;
+  /** what a new version must deliver first */
+  first: TraceEvent[];
 }
 
 const NONE: readonly number[] = [];
@@ -203,9 +207,11 @@ class Engine {
       redoing: -1,
       settled: this.settled,
       last: null,
+      first: NOTHING_FIRST,
     };
     this.receive(m, event);
     for (const effect of step.line.effects ?? []) this.effect(m, effect);
+    if (m.first.length > 0) this.begun(m);
     const asks = event.kind === 'app' || event.kind === 'input';
     if (asks && !m.settled.has(step.n)) {
       if (p.frozen || p.role === 'seat') p.held.push(step.n);
@@ -218,6 +224,15 @@ class Engine {
     if (p.operation) this.note(m, { kind: 'end', role: p.role, H: p.H, journal: p.journal.length });
     else if (!p.held.includes(step.n)) p.events.delete(step.n);
     return m.unblocked;
+  }
+
+  /** A new version that has begun has delivered what was held for it, unless it failed on the way. */
+  private begun(m: Moment): void {
+    if (m.p.frozen || m.p.role !== 'low') return;
+    const effects = m.step.line.effects ?? [];
+    // all of it has the number of the event upon which it began
+    const delivered = effects.filter((e) => e.kind === 'deliver' && e.event === m.step.n).length;
+    for (const event of m.first.slice(delivered)) this.note(m, { kind: 'undelivered', event });
   }
 
   /** A survivor that has resumed holds nothing any more: what it held it has delivered, or said that it leaves it out. */
@@ -512,7 +527,7 @@ class Engine {
 
   private role(m: Moment, role: string): void {
     const p = m.p;
-    if (role === 'low' && p.role !== 'low' && p.handover) adopt(p, p.handover.from, p.handover.event);
+    if (role === 'low' && p.role !== 'low' && p.handover) m.first = adopt(p, p.handover.from, p.handover.event);
     p.role = role;
     if (role !== 'stopped') return;
     p.operation = null;
@@ -570,12 +585,19 @@ function handoverOf(p: Proc): Handover {
   return { sent, taken, held, outputs: new Map(p.outputs), component: p.component };
 }
 
-/** The new low process begins with its shadow's counters, and what was handed over to it (PROTOCOL 5.3). */
-function adopt(p: Proc, from: Handover, event: TraceEvent): void {
+/**
+ * The new low process begins with its shadow's counters, and what was handed over to it (PROTOCOL 5.3). Returns what
+ * was held for it, all of which it must deliver first; what comes of pending messages is `migrate`'s.
+ */
+function adopt(p: Proc, from: Handover, event: TraceEvent): TraceEvent[] {
   p.sent = from.sent;
   p.taken = from.taken;
   p.outputs = from.outputs;
   const given = event.held || event.pending ? [...(event.pending ?? []), ...(event.held ?? [])] : null;
+  const first = (event.held ?? []).filter((held) => {
+    const list = held.kind === 'app' ? p.taken.get((held.from ?? 0) >> 1) : undefined;
+    return !list || list.length === 0 || (list[list.length - 1] as Taken).q < (held.q ?? 0);
+  });
   for (const entry of from.held) {
     const has = given === null || given.some((g) => g.kind === 'app' && g.from === entry.from && g.q === entry.q);
     const list = listOf(p.taken, entry.from >> 1);
@@ -583,6 +605,7 @@ function adopt(p: Proc, from: Handover, event: TraceEvent): void {
     const repeat = list.length > 0 && (list[list.length - 1] as Taken).q >= entry.q;
     if (has && !repeat) list.push({ q: entry.q, entry });
   }
+  return first;
 }
 
 function recordOf(p: Proc, decided: { cut: string; epoch: number }): CutRecord {
