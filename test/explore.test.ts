@@ -17,7 +17,7 @@ import type { Small } from '../host/explore/shapes.ts';
 import { SHAPES, SMALL, smallWorld } from '../host/explore/shapes.ts';
 import { seededChoose, simulate } from '../host/explore/simulate.ts';
 import { differences, replay, replayStored } from '../host/explore/state-replay.ts';
-import type { Mistakes } from '../host/explore/storage.ts';
+import type { Planted } from '../host/explore/state-power.ts';
 import { input, processAt, takeable, takeInput } from '../host/explore/world.ts';
 import type { Change } from '../host/mutants/core.ts';
 import { withMistake } from '../host/mutants/core.ts';
@@ -180,11 +180,12 @@ describe('power cuts', () => {
     });
   }
 
-  const STORAGE: [string, Mistakes, string, string][] = [
+  const STORAGE: [string, Planted, string, string][] = [
     ['15 late log', { lateLog: true }, 'power-one', 'orphans'],
     ['16 forgotten queue', { forgottenQueue: true }, 'power-pair', 'progress'],
     ['24 report lost with its sender', { reportLost: true }, 'power-pair', 'progress'],
     ['25 base without outputs', { forgottenOutputs: true }, 'power-pair', 'border'],
+    ['a boot that gives outputs in another order', { bootOrder: true }, 'power-start-shared', 'border'],
   ];
   for (const [name, mistakes, shape, rule] of STORAGE) {
     test(`finds a planted mistake: ${name}`, { timeout: 120_000 }, () => {

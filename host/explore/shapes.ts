@@ -408,6 +408,55 @@ export const SHAPES: Small[] = [
     budget: { starts: 1, migrates: 1, inputs: 1, aborts: 1, acts: 2 },
     staged: [0],
   },
+  {
+    // old and new version give their outputs to one driver, and their board loses power
+    name: 'power-start-shared',
+    shape: () =>
+      small(1, 1, [[[], [TEST]], [[]]], {
+        ...POWERED,
+        operation: null,
+        boards: ['board0', 'board0', 'board1', 'board1'],
+      }),
+    budget: { starts: 1, fails: 1, inputs: 2, acts: 2 },
+    staged: [0],
+  },
+  {
+    name: 'power-start-two',
+    shape: () =>
+      small(
+        2,
+        1,
+        [
+          [[], [{ to: 1 }]],
+          [[], [{ to: 2 }]],
+          [[], [{ to: 0 }]],
+        ],
+        { ...POWERED, operation: null },
+      ),
+    budget: { starts: 1, migrates: 1, inputs: 1, fails: 1, acts: 2 },
+    staged: [0, 1],
+  },
+  {
+    name: 'power-start-crash',
+    shape: () =>
+      small(
+        1,
+        1,
+        [
+          [[], [{ to: 1 }], [TEST]],
+          [[], [{ to: 0 }]],
+        ],
+        { ...POWERED, operation: null },
+      ),
+    budget: { starts: 2, migrates: 1, crashes: 1, fails: 1, inputs: 1, acts: 2 },
+    staged: [0],
+  },
+  {
+    name: 'power-crash',
+    shape: () => small(1, 2, [[[], [{ to: 1 }, { to: 2 }], [TEST]], [[], [TEST]], [[]]], POWERED),
+    budget: { crashes: 1, verdicts: 1, acts: 3 },
+    stock: 1,
+  },
 ];
 
 export function smallWorld(small: Small, core: Core = CORE): World {

@@ -38,8 +38,10 @@ export const POWER = [
   'late',
 ] as const;
 
-export function nameOf(mistakes: Mistakes): string {
-  return Object.keys(mistakes).join(', ') || 'none';
+/** Mistakes to plant: those of stable storage, and one of the boot. */
+export interface Planted extends Mistakes {
+  /** a boot gives a driver the outputs of one process after the other, not of a component in the order of their numbers */
+  bootOrder?: boolean;
 }
 
 /** A channel that begins again has no use for what is left of its old life. */

@@ -84,7 +84,10 @@ export function act(world: World, action: Action): void {
       break;
     case 'power': {
       note(world, action.board, { kind: 'off' });
-      for (const [from, to, list] of action.wires) state.wires[`${from}>${to}`] = structuredCloneFast(list);
+      for (const [from, to, list] of action.wires) {
+        if (from < 0) state.inputs[to] = structuredCloneFast(list);
+        else state.wires[`${from}>${to}`] = structuredCloneFast(list);
+      }
       for (const [d, queue] of action.queues) (state.devices[d] as DeviceState).queue = structuredCloneFast(queue);
       note(world, action.board, { kind: 'boot', resumed: true });
       break;

@@ -14,10 +14,9 @@ import type { Check, Cluster, CutRecord } from './state-ghost.ts';
 import { compare, createGhost } from './state-ghost.ts';
 import type { Item, Step } from './state-local.ts';
 import { keyOf, Locals, Pool, SHOWN } from './state-local.ts';
-import type { Given, Kept } from './state-power.ts';
+import type { Given, Kept, Planted } from './state-power.ts';
 import { add, nothingKept, POWER } from './state-power.ts';
 import { Pairs } from './state.ts';
-import type { Mistakes } from './storage.ts';
 import type { World } from './world.ts';
 import { structuredCloneFast } from './world.ts';
 
@@ -35,7 +34,7 @@ export type Action =
   | { kind: 'timer'; pid: Pid; name: string; seed: number }
   | { kind: 'drive'; device: number }
   | { kind: 'stage'; cluster: number[] }
-  | { kind: 'power'; board: string; wires: [Pid, Pid, Message[]][]; queues: [number, Output[]][] }
+  | { kind: 'power'; board: string; wires: [Pid, Pid, Message[]][]; queues: [number, Output[]][] } // from -1: inputs
   | { kind: 'undone'; of: Action };
 
 export interface Wrong {
@@ -171,7 +170,7 @@ export class System {
   private readonly verdicts: boolean;
   private readonly shared: boolean;
   readonly boards: string[];
-  private readonly mistakes: Mistakes;
+  private readonly mistakes: Planted;
   private readonly keptAt: number;
   private readonly kept = new Pool<Kept>();
   private readonly keptOf = new Pairs();
@@ -194,7 +193,7 @@ export class System {
   private readonly seen: Look[] = [];
   private lost: Record<string, number>[] = [];
 
-  constructor(world: World, reduced = true, mistakes: Mistakes = {}) {
+  constructor(world: World, reduced = true, mistakes: Planted = {}) {
     const { shape, state } = world;
     this.shape = shape;
     this.reduced = reduced;
@@ -300,8 +299,10 @@ export class System {
     const known = this.pushed.get(inbox * 32 + slot, item);
     if (known) return known;
     const slots = this.inboxes.at(inbox).slice();
-    // of heartbeats only the newest counts
-    slots[slot] = slot >= this.P && slot < 2 * this.P ? [item] : [...(slots[slot] as number[]), item];
+    // of heartbeats only the newest counts; and what begins a channel again leaves its old life behind
+    const beat = slot >= this.P && slot < 2 * this.P;
+    const alone = beat || (slot < this.P && this.locals.items.at(item).message.n === 1);
+    slots[slot] = alone ? [item] : [...(slots[slot] as number[]), item];
     const made = this.inbox(slots);
     this.pushed.set(inbox * 32 + slot, item, made);
     return made;
@@ -961,7 +962,7 @@ export class System {
         const got = process.gotN[pid] ?? 0;
         for (const item of list) {
           const { message } = this.locals.items.at(item);
-          if (message.n > got) break;
+          if (message.n > got || message.epoch > process.epoch) break;
           const verdict = this.locals.core.gate(process, pid, message);
           if (verdict === 'repeat') continue;
           const name = processName(this.shape, to);
@@ -993,7 +994,9 @@ export class System {
       } else if (mine.length > 0) {
         const device = structuredCloneFast(this.devices.at(before));
         const brought = mine.map((o): Output => ({ pid, e: o.e, low: o.low }));
+        // whichever version a number is of: a driver drops what comes behind a higher one
         device.queue = [...device.queue.filter((o) => o.pid !== pid), ...brought];
+        if (!this.mistakes.bootOrder) device.queue.sort((a, b) => a.e - b.e);
         row[at] = this.device(this.withoutDone(device, d));
         // the order in which a driver gets what is new to it from different processes is nobody's
         if (row[at] !== before && this.sameQueue(row[at] as number, before, d)) row[at] = before;
@@ -1070,10 +1073,11 @@ export class System {
     const queues: [number, Output[]][] = [];
     for (let to = 0; to < this.P; to++) {
       const [before, after] = [row[this.P + to] as number, next[this.P + to] as number];
-      for (let from = 0; from < this.P && before !== after; from++) {
+      for (let from = 0; from <= 2 * this.P && before !== after; from++) {
+        if (from >= this.P && from < 2 * this.P) continue;
         const list = this.inboxes.at(after)[from] as number[];
         if (list.join() === (this.inboxes.at(before)[from] as number[]).join()) continue;
-        wires.push([from, to, list.map((item) => this.locals.items.at(item).message)]);
+        wires.push([from < this.P ? from : -1, to, list.map((item) => this.locals.items.at(item).message)]);
       }
     }
     for (let d = 0; d < this.D; d++) {

@@ -202,7 +202,8 @@ function perform(world: World, self: Process, effect: Effect, epoch: number): vo
       list.push(message);
     } else {
       const key = wire(self.pid, to);
-      const list = state.wires[key] ?? [];
+      // a channel that begins again leaves its old life behind, as the link does
+      const list = message.n === 1 ? [] : (state.wires[key] ?? []);
       state.wires[key] = list;
       list.push(message);
     }
