@@ -31,7 +31,7 @@ const out = (pid: number) => ({ device: pid >> 1 });
 
 const RUNS = Number(process.env.RUNS ?? 1200);
 const STATES = Number(process.env.STATES ?? 2000);
-const FAST = Number(process.env.FAST ?? 6000);
+const FAST = Number(process.env.FAST ?? 5000);
 
 const REDUCED = [
   '1 low, 1 active: one message, a failure',
