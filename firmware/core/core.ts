@@ -52,7 +52,8 @@ export function gate(self: Process, from: Pid, message: Message): 'take' | 'wait
   if (message.kind === 'input') {
     const got = self.gotI[message.device as number];
     if (self.role === 'stopped') return 'refuse';
-    if (self.role === 'seat' && !self.seat) return 'wait';
+    // what its old version passes on in a later start is for that one: this one's end would forget it (PROTOCOL 5.3.3)
+    if (self.role === 'seat' && (!self.seat || message.epoch > self.epoch)) return 'wait';
     if ((message.i as number) <= got) return 'repeat';
     if (got >= 0 && (message.i as number) > got + 1) return 'wait';
     // what comes on a channel stands before its marker: inputs leave room for it, or the cut would not end
@@ -82,7 +83,8 @@ function forward(self: Process, event: Event, effects: Effect[]): void {
   message.i = event.i;
   message.data = event.data;
   effects.push({ kind: 'send', to: low, message: message });
-  message.epoch = event.epoch as number;
+  // that of the start in which it is passed on, whenever the driver sent it
+  message.epoch = self.epoch;
 }
 
 function hearSeat(self: Process, event: Event, effects: Effect[], app: Application): void {

@@ -3,7 +3,7 @@
 import { isSurvivor } from '../../firmware/core/core.ts';
 import type { Operation, Pid } from '../../firmware/core/types.ts';
 import { base, write } from './board.ts';
-import type { Cell } from './parts.ts';
+import type { Cell, Out } from './parts.ts';
 import { give } from './step.ts';
 import type { World } from './world.ts';
 import { cellOf, liveOf, makeProcess, note, running } from './world.ts';
@@ -20,10 +20,20 @@ export function quiet(w: World): boolean {
     epoch = self.epoch;
   }
   // a shadow that has not heard the end of the last operation still needs what others have sent it
-  for (const { self, dead } of w.cells) {
+  for (const { self, dead, outs } of w.cells) {
     if (self && !dead && (self.role === 'low' || self.role === 'shadow')) return false;
+    // so does a seat that waits for the end of a start
+    if (self && !dead && self.role === 'seat' && self.seat) return false;
+    // and an input that a shadow has passed on is on its way, though the shadow has stopped
+    for (const out of outs.values()) if (out.device >= 0 && out.queue.length > 0 && takes(w, out)) return false;
   }
   return true;
+}
+
+/** Its receiver is still the one that it was sent to. */
+function takes(w: World, out: Out): boolean {
+  const { self, dead, life } = cellOf(w, out.to);
+  return !!self && !dead && life === out.toLife && self.role !== 'stopped' && self.role !== 'seat';
 }
 
 export function stage(w: World, operation: Operation, only?: (cell: Cell) => boolean): void {
