@@ -66,7 +66,14 @@ export const START: Mutant[] = [
   {
     rule: '5.3.3',
     name: 'a seat takes inputs before its handover',
-    changes: [['core.ts', "    if (self.role === 'seat' && !self.seat) return 'wait';\n", '']],
+    changes: [['core.ts', '(!self.seat || message.epoch > self.epoch)) return', 'message.epoch > self.epoch) return']],
+  },
+  {
+    rule: '5.3.3',
+    name: 'a seat takes what is passed on in a later start',
+    changes: [['core.ts', '(!self.seat || message.epoch > self.epoch)) return', '!self.seat) return']],
+    scene: 'an input passed on in a start, to a seat that still waits for the end of the one before',
+    caughtBy: /^(progress|inputs): /,
   },
   {
     rule: '5.3.3',
@@ -74,8 +81,8 @@ export const START: Mutant[] = [
     changes: [
       [
         'core.ts',
-        "    if (self.role === 'seat' && !self.seat) return 'wait';\n",
-        "    if (self.role === 'seat' && (!self.seat || !self.seat.ok)) return 'wait';\n",
+        '(!self.seat || message.epoch > self.epoch)) return',
+        '(!self.seat || !self.seat.ok || message.epoch > self.epoch)) return',
       ],
     ],
   },

@@ -178,6 +178,29 @@ export const START: Scene[] = [
     expect: decides('cancel'),
   },
   {
+    name: 'an input passed on in a start, to a seat that still waits for the end of the one before',
+    shape: () => ({ operation: null }),
+    run: (s) => {
+      s.does(S);
+      s.stage([0]);
+      s.word(A, 'start');
+      for (let i = 0; i < 2; i++) among(s, [S, A, B], 'freeze');
+      s.world.hooks.failMigrate = true;
+      s.hears(L, S, 'handover');
+      s.world.hooks.failMigrate = false;
+      s.hears(S, L, 'migrated');
+      among(s, [S, A, B], 'report');
+      s.word(A, 'start');
+      for (let i = 0; i < 2; i++) among(s, [S, A, B], 'freeze');
+      s.does(S);
+      const open = takeable(s.world, L);
+      if (open.length > 0) takeInput(s.world, L, open[0] as number, 0);
+      s.finish();
+      s.does(S);
+    },
+    expect: decides('cancel start'),
+  },
+  {
     name: 'what the new version sent further than the old one',
     run: (s) => {
       for (let i = 0; i < 2; i++) s.does(L, to(A));
