@@ -17,7 +17,7 @@ import type { Small } from '../host/explore/shapes.ts';
 import { SHAPES, SMALL, smallWorld } from '../host/explore/shapes.ts';
 import { seededChoose, simulate } from '../host/explore/simulate.ts';
 import { differences, replay, replayStored } from '../host/explore/state-replay.ts';
-import type { Planted } from '../host/explore/state-power.ts';
+import type { Mistakes } from '../host/explore/storage.ts';
 import { input, processAt, takeable, takeInput } from '../host/explore/world.ts';
 import type { Change } from '../host/mutants/core.ts';
 import { withMistake } from '../host/mutants/core.ts';
@@ -180,7 +180,7 @@ describe('power cuts', () => {
     });
   }
 
-  const STORAGE: [string, Planted, string, string][] = [
+  const STORAGE: [string, Mistakes, string, string][] = [
     ['15 late log', { lateLog: true }, 'power-one', 'orphans'],
     ['16 forgotten queue', { forgottenQueue: true }, 'power-pair', 'progress'],
     ['24 report lost with its sender', { reportLost: true }, 'power-pair', 'progress'],

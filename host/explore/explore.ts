@@ -1,7 +1,7 @@
 // Every state that a small system can reach, breadth first: the first violation met is one of the shortest.
 
 import type { Action, Wrong } from './state-system.ts';
-import type { Planted } from './state-power.ts';
+import type { Mistakes } from './storage.ts';
 import { System } from './state-system.ts';
 import { Rows } from './state.ts';
 import type { World } from './world.ts';
@@ -13,7 +13,7 @@ export interface Limits {
   /** which violations end the search; all by default. One that does not is passed over. */
   wanted?: (wrong: Wrong, path: () => Action[]) => boolean;
   /** planted in stable storage */
-  mistakes?: Planted;
+  mistakes?: Mistakes;
   /** told now and then */
   progress?: (so: { states: number; depth: number; seconds: number }) => void;
 }

@@ -328,6 +328,13 @@ export const SHAPES: Small[] = [
     staged: [0],
   },
   {
+    // inputs that come in a start while a seat may still wait for the end of the one before
+    name: 'again-inputs',
+    shape: () => small(1, 1, [[[]], [[]]], { operation: null }),
+    budget: { starts: 2, migrates: 1, aborts: 1, inputs: 3 },
+    staged: [0],
+  },
+  {
     name: 'power-one',
     shape: () => small(1, 1, [[[], [{ to: 1 }]], [[]]], { ...POWERED, own: { 0: [[]] } }),
     budget: { commits: 1, acts: 1 },

@@ -4,7 +4,6 @@
 // comes out of the board a second time, or not at all: messages, outputs, and what a decision made the board do.
 
 import type { Message, Pid } from '../../firmware/core/types.ts';
-import type { Mistakes } from './storage.ts';
 
 /** An output on its way to its driver. `low`: epoch of the low process it comes from, or -1 */
 export interface Given {
@@ -37,12 +36,6 @@ export const POWER = [
   /** a base is written now, of what is not acknowledged and not yet out, and all acknowledgements had come */
   'late',
 ] as const;
-
-/** Mistakes to plant: those of stable storage, and one of the boot. */
-export interface Planted extends Mistakes {
-  /** a boot gives a driver the outputs of one process after the other, not of a component in the order of their numbers */
-  bootOrder?: boolean;
-}
 
 /** A channel that begins again has no use for what is left of its old life. */
 export function add(list: number[], item: number, message: Message): number[] {

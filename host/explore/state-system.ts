@@ -14,7 +14,8 @@ import type { Check, Cluster, CutRecord } from './state-ghost.ts';
 import { compare, createGhost } from './state-ghost.ts';
 import type { Item, Step } from './state-local.ts';
 import { keyOf, Locals, Pool, SHOWN } from './state-local.ts';
-import type { Given, Kept, Planted } from './state-power.ts';
+import type { Given, Kept } from './state-power.ts';
+import type { Mistakes } from './storage.ts';
 import { add, nothingKept, POWER } from './state-power.ts';
 import { Pairs } from './state.ts';
 import type { World } from './world.ts';
@@ -170,7 +171,7 @@ export class System {
   private readonly verdicts: boolean;
   private readonly shared: boolean;
   readonly boards: string[];
-  private readonly mistakes: Planted;
+  private readonly mistakes: Mistakes;
   private readonly keptAt: number;
   private readonly kept = new Pool<Kept>();
   private readonly keptOf = new Pairs();
@@ -193,7 +194,7 @@ export class System {
   private readonly seen: Look[] = [];
   private lost: Record<string, number>[] = [];
 
-  constructor(world: World, reduced = true, mistakes: Planted = {}) {
+  constructor(world: World, reduced = true, mistakes: Mistakes = {}) {
     const { shape, state } = world;
     this.shape = shape;
     this.reduced = reduced;

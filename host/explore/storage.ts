@@ -56,6 +56,8 @@ export interface Mistakes {
   reportLost?: boolean;
   /** 25: a base without the outputs that are not out yet */
   forgottenOutputs?: boolean;
+  /** a boot gives a driver the outputs of one process after the other, not of a component in the order of their numbers */
+  bootOrder?: boolean;
 }
 
 function copyEvent(event: Event): Event {

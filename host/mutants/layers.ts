@@ -68,10 +68,12 @@ function golden({ core }: Subject, { hasty }: Bounds): Found | null {
   return weak;
 }
 
-function exploration({ core }: Subject, { states }: Bounds): Found | null {
+function exploration({ core, mistakes }: Subject, { states }: Bounds): Found | null {
   for (const small of [...SMALL, ...SHAPES]) {
+    // without power cuts nobody needs what is stored
+    if (mistakes && !small.name.startsWith('power-')) continue;
     try {
-      const [first] = exploreAll(smallWorld(small, core), { states }).wrongs;
+      const [first] = exploreAll(smallWorld(small, core), { states, mistakes }).wrongs;
       if (first) return { strength: 'check', checker: first.rule, where: small.name, why: first.why };
     } catch (error) {
       return crash(error, small.name);
@@ -113,9 +115,9 @@ const RUN: Record<Layer, (subject: Subject, bounds: Bounds) => Found | null> = {
   seeded,
 };
 
-/** Stable storage is in seeded runs alone. */
+/** Scenes and golden traces know no power cuts. */
 export function applies(layer: Layer, subject: { mistakes?: Mistakes }): boolean {
-  return layer === 'seeded' || !subject.mistakes;
+  return layer === 'exploration' || layer === 'seeded' || !subject.mistakes;
 }
 
 export function runLayer(layer: Layer, subject: Subject, bounds: Bounds): Found | null {

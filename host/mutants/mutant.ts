@@ -10,7 +10,7 @@ export interface Mutant {
   name: string;
   /** of the core's source */
   changes: Change[];
-  /** of stable storage, which is not the core's: seeded runs alone have it */
+  /** of stable storage, which is not the core's: exploration with power cuts and seeded runs have it */
   mistakes?: Mistakes;
   /** the scene made for it, which must catch it so */
   scene?: string;

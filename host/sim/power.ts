@@ -85,6 +85,7 @@ export function boot(w: World, board: Board): void {
   for (const device of board.devices) {
     // of a set-point only the newest counts
     if (w.shape.devices[device.index]?.latest) device.queue.splice(0, device.queue.length - 1);
+    else if (!w.mistakes.bootOrder) device.queue.sort((a, b) => a.e - b.e);
     for (const out of device.toReaders.values()) {
       out.flying = 0;
       transmit(w, out);

@@ -32,4 +32,11 @@ export const STORAGE: Mutant[] = [
     mistakes: { forgottenOutputs: true },
     caughtBy: /^border/,
   },
+  {
+    rule: '6.2',
+    name: 'outputs come back process by process',
+    changes: [],
+    mistakes: { bootOrder: true },
+    caughtBy: /^border/,
+  },
 ];
