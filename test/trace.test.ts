@@ -567,3 +567,25 @@ describe('charts', () => {
     expect(sparkline([0, 0])).toBe('▁▁');
   });
 });
+
+test('a process that does nothing is shown in the role that the header gives it', () => {
+  const lines: TraceLine[] = [
+    {
+      v: 1,
+      trace: 'understudy',
+      processes: [
+        [0, 'c/0', 'x'],
+        [1, 'c/1', 'x'],
+        [2, 'a/0', 'y'],
+      ],
+      roles: [
+        [0, 'shadow'],
+        [1, 'low'],
+        [2, 'active'],
+      ],
+    },
+    { v: 1, t: 1, board: 'y', process: 'a/0', epoch: 0, n: 1, event: { kind: 'input', device: 0, i: 1 }, effects: [] },
+  ];
+  const text = renderText(lines, { from: 0, to: 10, everything: true, max: 50, width: 100, color: false });
+  expect(text.split('\n').find((line) => line.includes('seconds'))).toMatch(/old\s+new\s+active|shadow\s+new\s+active/);
+});

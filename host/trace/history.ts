@@ -12,6 +12,8 @@ export interface Lane {
   name: string;
   board: string;
   component: string;
+  /** as the header has it; what it is later its steps tell */
+  first: Condition;
 }
 
 /** Of a process between two steps. */
@@ -162,7 +164,14 @@ class Reader {
 
   private addLane(pid: number, name: string, board: string, condition: Condition): Track {
     const known = this.tracks.get(name);
-    const lane = known?.lane ?? { index: this.lanes.length, pid, name, board, component: componentOf(name) };
+    const lane: Lane = known?.lane ?? {
+      index: this.lanes.length,
+      pid,
+      name,
+      board,
+      component: componentOf(name),
+      first: { ...condition },
+    };
     if (!known) this.lanes.push(lane);
     const track: Track = { lane, condition, lastN: 0, resumed: false, byNumber: new Map() };
     this.tracks.set(name, track);

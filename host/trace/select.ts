@@ -189,7 +189,7 @@ function conditionBefore(history: History, lane: Lane, step: Step): Step['before
     const other = history.steps[i] as Step;
     if (other.lane === lane) return other.before;
   }
-  return { role: 'active', contaminated: false, frozen: false, off: false };
+  return lane.first;
 }
 
 /** The text of a fold. */
