@@ -38,6 +38,7 @@ function boundsOf(small: Small): string {
   const { acts, ...rest } = small.budget;
   const inputs = small.stocks?.reduce((a, b) => a + b, 0) ?? small.stock ?? 0;
   if (inputs > 0) out.push(plural(inputs, 'inputs'));
+  if (small.other) out.push('2 upgrades staged');
   if (acts !== undefined) out.push(plural(acts, 'acts'));
   for (const [what, n] of Object.entries(rest)) {
     if (n) out.push(what === 'migrates' ? plural(n, 'failing migrates') : plural(n, what));

@@ -1,5 +1,6 @@
 // Small systems that are explored whole, or as far as the bound on states allows.
 
+import type { Pid } from '../../firmware/core/types.ts';
 import type { Act, Budget, Shape } from './shape.ts';
 import { shapeOf } from './shape.ts';
 import type { Core, World } from './world.ts';
@@ -11,6 +12,8 @@ export interface Small {
   budget: Partial<Budget>;
   /** components of the upgrade that is staged first, where the run begins before a start */
   staged?: number[];
+  /** processes that have another upgrade of the same components staged */
+  other?: Pid[];
   /**
    * Inputs of each device that are there from the beginning. Whoever reads them takes them when it likes, so that this
    * is the same as inputs that come at any time; but for a start, where it counts who reads a device when.
@@ -204,6 +207,13 @@ export const SHAPES: Small[] = [
     stock: 1,
   },
   {
+    // as above, in fewer states: both send, and the new version is declared dead by mistake
+    name: 'late-ack-one',
+    shape: () => small(1, 1, [[[{ to: 1 }]], [[]]], { own: { 1: [[{ to: 1 }, TEST]] } }),
+    budget: { verdicts: 2, beats: 1, acts: 0 },
+    stock: 1,
+  },
+  {
     name: 'commit-mirror',
     shape: () => {
       const menu: Act[][][] = [[[], [{ to: 1 }]], [[], [{ to: 2 }]], [[]]];
@@ -301,6 +311,14 @@ export const SHAPES: Small[] = [
     staged: [0],
   },
   {
+    // two upgrades of the same component, each staged at some and started by somebody
+    name: 'start-other',
+    shape: () => small(1, 1, [[[{ to: 1 }]], [[]]], { operation: null }),
+    budget: { starts: 2, migrates: 1, aborts: 1, inputs: 1, acts: 0 },
+    staged: [0],
+    other: [2],
+  },
+  {
     // one guarded operation after the other: after a commit, after a recovery
     name: 'again',
     shape: () =>
@@ -333,6 +351,49 @@ export const SHAPES: Small[] = [
     shape: () => small(1, 1, [[[]], [[]]], { operation: null }),
     budget: { starts: 2, migrates: 1, aborts: 1, inputs: 3 },
     staged: [0],
+  },
+  {
+    // the new version sends in another order than the old one, and dies with a message under way
+    name: 'order',
+    shape: () =>
+      small(1, 2, [[[]], [[]], [[]]], { own: { 0: [[{ to: 2 }, { to: 1 }]], 1: [[{ to: 1 }, TEST, { to: 2 }]] } }),
+    budget: { crashes: 1, acts: 0 },
+    stock: 1,
+  },
+  {
+    // a timer that only a state with the upgrade in it has armed
+    name: 'timer-past',
+    shape: () => small(1, 1, [[[{ to: 1 }]], [[], [{ timer: 'one' }], [{ to: 0 }]]]),
+    budget: { timers: 1, fails: 1, acts: 2 },
+    stock: 1,
+  },
+  {
+    // a timer armed under guard that fires when another upgrade is under guard
+    name: 'again-timer',
+    shape: () => small(1, 1, [[[{ to: 1 }]], [[], [{ timer: 'one' }]]]),
+    budget: { timers: 1, commits: 1, stages: 1, starts: 1, fails: 1, acts: 1 },
+    stock: 1,
+  },
+  {
+    // an old version that takes over what it logged before, and sends more while it replays
+    name: 'takeover',
+    shape: () => small(1, 1, [[[]], [[], [{ to: 0 }]]], { own: { 0: [[{ to: 1 }]], 1: [[], [{ to: 1 }]] } }),
+    budget: { fails: 1, acts: 2 },
+    stock: 2,
+  },
+  {
+    // outputs whose drivers take their time, with the numbers that heartbeats tell of them
+    name: 'announced',
+    shape: () => small(1, 1, [[[TEST]], [[]]], { prompt: false }),
+    budget: { fails: 1, beats: 1, acts: 0 },
+    stock: 2,
+  },
+  {
+    // a low process that lives beside its old version, which has taken over
+    name: 'late-output',
+    shape: () => small(1, 1, [[[TEST]], [[]]], { prompt: false, boards: ['board0', 'board0', 'board1', 'board1'] }),
+    budget: { verdicts: 2, acts: 0 },
+    stock: 2,
   },
   {
     name: 'power-one',
@@ -468,7 +529,12 @@ export const SHAPES: Small[] = [
 
 export function smallWorld(small: Small, core: Core = CORE): World {
   const world = createWorld(small.shape(), small.budget, core);
-  if (small.staged) stage(world, small.staged, 'u1');
+  if (small.staged) {
+    const other = small.other ?? [];
+    const rest = world.state.processes.map((_, pid) => pid).filter((pid) => !other.includes(pid));
+    stage(world, small.staged, 'u1', {}, rest);
+    if (other.length > 0) stage(world, small.staged, 'u2', {}, other);
+  }
   world.state.devices.forEach((_, d) => {
     for (let i = small.stocks?.[d] ?? small.stock ?? 0; i > 0; i--) input(world, d);
   });

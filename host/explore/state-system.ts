@@ -789,7 +789,16 @@ export class System {
     this.putOut(row, d, output);
   }
 
-  private putOut(row: Int32Array, d: number, { pid, e, low }: Output): void {
+  private putOut(row: Int32Array, d: number, output: Output): void {
+    const at = 2 * this.P + d;
+    const before = row[at];
+    this.admit(row, d, output);
+    const { pid, e, low } = output;
+    if (low < 0 || row[at] === before || !this.recovered(row, this.shape.devices[d]?.board ?? '', low)) return;
+    this.say(pid, 'border', `device ${d}: does e=${e} of a low process after its board has decided`);
+  }
+
+  private admit(row: Int32Array, d: number, { pid, e, low }: Output): void {
     const at = 2 * this.P + d;
     const known = row[at] as number;
     const key = ((low + 1) * 256 + e) * 64 + pid;
@@ -1158,12 +1167,19 @@ export class System {
   /** A survivor on the board has decided a recovery: nothing of the low process goes out any more. */
   private late(row: Int32Array, pid: Pid): void {
     const epoch = this.locals.locals.at(row[pid] as number).ghost.epoch;
-    for (let other = 0; other < this.P; other++) {
-      if (other === pid || this.shape.boards[other] !== this.shape.boards[pid]) continue;
-      const { ghost } = this.locals.locals.at(row[other] as number);
-      const decided = (ghost.role === 'active' || ghost.role === 'shadow') && ghost.lastCut === 'recovery';
-      if (decided && ghost.epoch > epoch) this.say(pid, 'border', 'a low process puts out after its board has decided');
+    if (!this.recovered(row, this.shape.boards[pid] as string, epoch)) return;
+    this.say(pid, 'border', 'a low process puts out after its board has decided');
+  }
+
+  /** Whether a survivor on the board has decided a recovery of a later epoch. */
+  private recovered(row: Int32Array, board: string, epoch: number): boolean {
+    for (let p = 0; p < this.P; p++) {
+      if (this.shape.boards[p] !== board) continue;
+      const { ghost } = this.locals.locals.at(row[p] as number);
+      const survivor = ghost.role === 'active' || ghost.role === 'shadow';
+      if (survivor && ghost.lastCut === 'recovery' && ghost.epoch > epoch) return true;
     }
+    return false;
   }
 
   /** `again`: after a boot, what a decision makes the board do; its outputs are brought by `bootEarly`. */
