@@ -12,8 +12,8 @@ interface Line {
   slack: number;
   /** the board began anew: the driver may have kept its number or not */
   anew: boolean;
-  /** the component is no more; should it come back it begins at 1 */
-  gone: boolean;
+  /** how often its board had come back when the component was no more, or -1; should that come back it begins at 1 */
+  gone: number;
 }
 
 /** By line of the trace: components that there are no more after the decision that it holds (PROTOCOL 5.2.4). */
@@ -38,7 +38,9 @@ function drivers(lines: TraceLine[], c: Causality, tally: Tally, out: Violation[
   let seen = 0;
   for (const trace of lines) {
     for (const component of gone.get(trace) ?? []) {
-      for (const [key, { line }] of known) if (key.endsWith(`, component ${component}`)) line.gone = true;
+      for (const [key, { line, board }] of known) {
+        if (line.gone < 0 && key.endsWith(`, component ${component}`)) line.gone = back.get(board) ?? 0;
+      }
     }
     const note = trace.note;
     if (trace.trace !== undefined) {
@@ -61,20 +63,23 @@ function drivers(lines: TraceLine[], c: Causality, tally: Tally, out: Violation[
     count(tally, 'outputs done by drivers');
     const key = `device ${note.device}, component ${note.component}`;
     const entry = known.get(key) ?? {
-      line: { last: 0, slack: back.get(trace.board ?? '') ?? 0, anew: false, gone: false },
+      line: { last: 0, slack: back.get(trace.board ?? '') ?? 0, anew: false, gone: -1 },
       board: trace.board ?? '',
     };
     known.set(key, entry);
     const { line } = entry;
     const missing = e - line.last - 1;
     const lenient = missing === -1 ? line.slack > 0 : missing > 0 && missing <= line.slack;
-    if (e !== line.last + 1 && !lenient && !((line.anew || line.gone) && e === 1)) {
+    // the first outputs of one that has come back may have been in the driver's hands at a power cut
+    const first = line.gone < 0 ? 0 : 1 + (back.get(trace.board ?? '') ?? 0) - line.gone;
+    const begins = e <= first || (line.anew && e === 1);
+    if (e !== line.last + 1 && !lenient && !begins) {
       const why = `${key}: did e=${e} after e=${line.last}`;
       out.push({ rule: 'border', process: key, n: 0, t: trace.t ?? 0, why });
     }
-    if (lenient) line.slack -= Math.abs(missing);
+    if (lenient && !begins) line.slack -= Math.abs(missing);
     line.anew = false;
-    if (e === 1) line.gone = false;
+    if (e <= first) line.gone = -1;
     line.last = e;
   }
   return seen;
