@@ -31,6 +31,7 @@ export const BOUNDS: Bounds = { states: 60_000, small: 100, large: 20, hasty: fa
 
 /** For a mistake of stable storage, which needs a power cut at the right moment. */
 const LARGE_STORAGE = 400;
+const STATES_STORAGE = 60_000;
 
 export interface Subject {
   core: Core;
@@ -69,11 +70,12 @@ function golden({ core }: Subject, { hasty }: Bounds): Found | null {
 }
 
 function exploration({ core, mistakes }: Subject, { states }: Bounds): Found | null {
+  const bound = mistakes ? Math.max(states, STATES_STORAGE) : states;
   for (const small of [...SMALL, ...SHAPES]) {
     // without power cuts nobody needs what is stored
     if (mistakes && !small.name.startsWith('power-')) continue;
     try {
-      const [first] = exploreAll(smallWorld(small, core), { states, mistakes }).wrongs;
+      const [first] = exploreAll(smallWorld(small, core), { states: bound, mistakes }).wrongs;
       if (first) return { strength: 'check', checker: first.rule, where: small.name, why: first.why };
     } catch (error) {
       return crash(error, small.name);
