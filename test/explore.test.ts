@@ -1,9 +1,6 @@
 // The corrected rules under everything that may happen: runs that a seed decides, small systems as far as they go,
 // and the runs that once went wrong.
 
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
-import { build } from 'esbuild';
 import { describe, expect, test } from 'vitest';
 import type { TraceEffect } from '../host/check/types.ts';
 import { FINDINGS, search } from '../host/explore/counterexample.ts';
@@ -19,7 +16,7 @@ import { seededChoose, simulate } from '../host/explore/simulate.ts';
 import { differences, replay, replayStored } from '../host/explore/state-replay.ts';
 import { input, processAt, takeable, takeInput } from '../host/explore/world.ts';
 import type { Change } from '../host/mutants/core.ts';
-import { withMistake } from '../host/mutants/core.ts';
+import { buildChanged, withMistake } from '../host/mutants/core.ts';
 import { MUTANTS } from '../host/mutants/list/all.ts';
 import type { Mutant } from '../host/mutants/mutant.ts';
 import { subjectOf } from '../host/mutants/run.ts';
@@ -222,39 +219,8 @@ describe('power cuts', () => {
 });
 
 /** The code of the link with something changed in the firmware, built anew. */
-async function linkWith(changes: Change[]): Promise<typeof link> {
-  const firmware = path.join(import.meta.dirname, '..', 'firmware');
-  const texts = new Map<string, string>();
-  for (const [file, anchor, by] of changes) {
-    const name = path.join(firmware, file);
-    const text = texts.get(name) ?? (await readFile(name, 'utf8'));
-    expect(text.split(anchor).length - 1, `${file}: ${anchor}`).toBe(1);
-    texts.set(
-      name,
-      text.replace(anchor, () => by),
-    );
-  }
-  const built = await build({
-    entryPoints: [path.join(firmware, '..', 'host', 'explore', 'link.ts')],
-    bundle: true,
-    write: false,
-    format: 'cjs',
-    platform: 'node',
-    plugins: [
-      {
-        name: 'mistake',
-        setup(b) {
-          b.onLoad({ filter: /\.ts$/ }, (args) => {
-            const contents = texts.get(args.path);
-            return contents === undefined ? null : { contents, loader: 'ts' };
-          });
-        },
-      },
-    ],
-  });
-  const module = { exports: {} };
-  new Function('module', 'exports', (built.outputFiles[0] as { text: string }).text)(module, module.exports);
-  return module.exports as typeof link;
+function linkWith(changes: Change[]): Promise<typeof link> {
+  return buildChanged<typeof link>("export * from '../host/explore/link.ts';", changes, 'a planted mistake');
 }
 
 const OLD_FRAMES: Change[] = [

@@ -2,7 +2,7 @@
 
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { EXIT, Failure } from '../failure.ts';
+import { createTool, progress } from '../command/tool.ts';
 import { comparisonText } from './comparison.ts';
 import { sizesChart, sizesText } from './sizes.ts';
 import { compareAll } from './summary.ts';
@@ -25,20 +25,7 @@ and clusters of 1 to 6. Deterministic for a seed, but for the time it takes.
   --svg FILE          draws the costs by size
 `;
 
-function usage(cause: string): Failure {
-  return new Failure('E_USAGE', EXIT.usage, cause, 'npm run costs -- --help');
-}
-
-function whole(text: string, name: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isSafeInteger(value) || value < 0)
-    throw usage(`--${name} ${text} is no whole number`);
-  return value;
-}
-
-function tell(text: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
-}
+const { usage, whole, run } = createTool('costs');
 
 async function sizes(cores: Variant[], seed: number, boundary: number): Promise<Row[]> {
   const ours = cores.find(({ name }) => name === 'ours') as Variant;
@@ -46,9 +33,9 @@ async function sizes(cores: Variant[], seed: number, boundary: number): Promise<
   const all: Cores = { ours, paper, untold: await untold() };
   const effort = { boundary, systems: 3 };
   const rows = sweep(all, seed, effort, ({ ours: { components, cluster } }) => {
-    tell(`${components} components, cluster of ${cluster} `);
+    progress(`${components} components, cluster of ${cluster} `);
   });
-  tell('');
+  progress('');
   return rows;
 }
 
@@ -73,8 +60,8 @@ async function main(): Promise<boolean> {
   if (runs + boundary === 0) throw usage('there is nothing to do');
   if (values.svg !== undefined && boundary === 0) throw usage('--svg draws the costs by size: it wants --boundary');
   const cores = await variants();
-  const summary = runs > 0 ? compareAll(seed, runs, cores, (done) => tell(`${done} of ${runs} recoveries `)) : null;
-  tell('');
+  const summary = runs > 0 ? compareAll(seed, runs, cores, (done) => progress(`${done} of ${runs} recoveries `)) : null;
+  progress('');
   if (summary) process.stdout.write(comparisonText(summary));
   if (summary && boundary > 0) process.stdout.write('\n\n');
   const rows = boundary > 0 ? await sizes(cores, seed, boundary) : [];
@@ -88,22 +75,4 @@ async function main(): Promise<boolean> {
   return holds && (summary?.totals.ours.failedRuns ?? 0) === 0;
 }
 
-// whoever reads this may have seen enough
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(process.exitCode);
-});
-
-main().then(
-  (holds) => {
-    process.exitCode = holds ? EXIT.done : EXIT.testsFailed;
-  },
-  (error: unknown) => {
-    const parsing = error instanceof TypeError && 'code' in error;
-    const failure = error instanceof Failure ? error : parsing ? usage(error.message) : null;
-    process.stderr.write(
-      failure ? `${failure.code} ${failure.message}\n${failure.next}\n` : `${(error as Error).stack}\n`,
-    );
-    process.exitCode = failure ? failure.exit : EXIT.bug;
-  },
-);
+await run(main);

@@ -9,7 +9,7 @@ import { EXIT, Failure } from '../failure.ts';
 
 const FIRMWARE = path.join(import.meta.dirname, '..', '..', 'firmware');
 
-/** [file, text that stands in it once, text in its place]; files of firmware/core, or `driver.ts` */
+/** [file, text that stands in it once, text in its place]; for `withMistake` files of firmware/core, or `driver.ts` */
 export type Change = [file: string, anchor: string, by: string];
 
 /** Everything that the core exports, of which a world needs a part. */
@@ -17,33 +17,35 @@ export type Mutated = Core & Pick<typeof import('../../firmware/core/core.ts'), 
 
 /** `name` is what the error calls it where an anchor has gone. */
 export async function withMistake(changes: Change[], name = 'a planted mistake'): Promise<Mutated> {
+  const placed = changes.map(
+    ([file, anchor, by]): Change => [file === 'driver.ts' ? file : `core/${file}`, anchor, by],
+  );
+  return buildChanged<Mutated>("export * from './core/core.ts'; export * from './driver.ts';", placed, name);
+}
+
+/** The same of any code that runs the firmware: `entry` is a module in its folder, and so are the files changed. */
+export async function buildChanged<T>(entry: string, changes: Change[], name: string): Promise<T> {
   const texts = new Map<string, string>();
   for (const [file, anchor, by] of changes) {
-    const full = path.join(FIRMWARE, file === 'driver.ts' ? '' : 'core', file);
+    const full = path.join(FIRMWARE, file);
     const text = texts.get(full) ?? (await readFile(full, 'utf8'));
     const times = text.split(anchor).length - 1;
     if (times !== 1) {
-      const cause = `${name}: its anchor stands ${times} times in ${file}, not once: ${JSON.stringify(anchor)}`;
-      throw new Failure('E_ANCHOR', EXIT.bug, cause, `write the change for ${file} as it is now`);
+      const short = path.basename(file);
+      const cause = `${name}: its anchor stands ${times} times in ${short}, not once: ${JSON.stringify(anchor)}`;
+      throw new Failure('E_ANCHOR', EXIT.bug, cause, `write the change for ${short} as it is now`);
     }
     texts.set(
       full,
       text.replace(anchor, () => by),
     );
   }
-  return load(texts);
-}
-
-async function load(texts: Map<string, string>): Promise<Mutated> {
   const result = await build({
-    stdin: {
-      contents: "export * from './core/core.ts'; export * from './driver.ts';",
-      resolveDir: FIRMWARE,
-      loader: 'ts',
-    },
+    stdin: { contents: entry, resolveDir: FIRMWARE, loader: 'ts' },
     bundle: true,
     write: false,
     format: 'cjs',
+    platform: 'node',
     plugins: [
       {
         name: 'mistake',
@@ -58,5 +60,5 @@ async function load(texts: Map<string, string>): Promise<Mutated> {
   });
   const module = { exports: {} };
   new Function('module', 'exports', (result.outputFiles[0] as { text: string }).text)(module, module.exports);
-  return module.exports as Mutated;
+  return module.exports as T;
 }

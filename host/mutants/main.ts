@@ -1,8 +1,7 @@
 // npm run mutants: the core with one rule changed, again and again; each change must be noticed.
 
 import { parseArgs } from 'node:util';
-import { explain } from '../command/output.ts';
-import { EXIT, Failure } from '../failure.ts';
+import { createTool, progress } from '../command/tool.ts';
 import type { Layer } from './found.ts';
 import { LAYERS } from './found.ts';
 import type { Bounds } from './layers.ts';
@@ -30,16 +29,7 @@ table says which, by what, where, and in how many milliseconds.
 a golden trace is another one, \`exception\`: the core threw.
 `;
 
-function usage(cause: string): Failure {
-  return new Failure('E_USAGE', EXIT.usage, cause, 'npm run mutants -- --help');
-}
-
-function whole(text: string | undefined, otherwise: number, name: string): number {
-  if (text === undefined) return otherwise;
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1) throw usage(`--${name} ${text} is no whole number`);
-  return value;
-}
+const { usage, whole, run } = createTool('mutants');
 
 function layersOf(text: string | undefined): Layer[] {
   if (text === undefined) return LAYERS;
@@ -62,19 +52,14 @@ function chosen(rule: string | undefined, name: string | undefined, layers: Laye
   throw usage(`there is no mutant${what} for ${layers.join(', ')}`);
 }
 
-/** The one line that says what is going on, where somebody is watching. */
-function progress(text: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text.slice(0, (process.stderr.columns || 120) - 1)}`);
-}
-
 async function main(): Promise<boolean> {
   const { values } = parseArgs({
     options: {
       rule: { type: 'string' },
       name: { type: 'string' },
       layers: { type: 'string' },
-      states: { type: 'string' },
-      seeds: { type: 'string' },
+      states: { type: 'string', default: String(BOUNDS.states) },
+      seeds: { type: 'string', default: String(BOUNDS.large) },
       all: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -85,8 +70,8 @@ async function main(): Promise<boolean> {
   }
   const layers = layersOf(values.layers);
   const mutants = chosen(values.rule, values.name, layers);
-  const large = whole(values.seeds, BOUNDS.large, 'seeds');
-  const states = whole(values.states, BOUNDS.states, 'states');
+  const large = whole(values.seeds, 'seeds', 1);
+  const states = whole(values.states, 'states', 1);
   const bounds: Bounds = { states, large, small: 5 * large, hasty: false };
   const begun = performance.now();
   const results: Result[] = [];
@@ -106,15 +91,4 @@ async function main(): Promise<boolean> {
   return results.every((result) => result.caught);
 }
 
-// whoever reads this may have seen enough
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(process.exitCode);
-});
-
-try {
-  process.exitCode = (await main()) ? EXIT.done : EXIT.testsFailed;
-} catch (error) {
-  const parsing = error instanceof TypeError && 'code' in error;
-  process.exitCode = explain(parsing ? usage(error.message) : error, false);
-}
+await run(main);

@@ -5,7 +5,7 @@ import { EXIT, Failure } from '../failure.ts';
 import { colourWanted, renderText } from '../trace/diagram.ts';
 import { runAll } from './jobs.ts';
 import type { Options } from './options.ts';
-import { HELP, optionsOf, usage } from './options.ts';
+import { HELP, optionsOf, tool } from './options.ts';
 import { planOf } from './plan.ts';
 import type { SimReport } from './report.ts';
 import { addRun, commandOf, emptyReport, mergeReports, reportText } from './report.ts';
@@ -73,29 +73,10 @@ async function main(): Promise<boolean> {
   else if (options.runs === null) return replay(options).failed === 0;
   else report = await runAll(options);
   if (options.json !== null) await writeFile(options.json, `${JSON.stringify(report)}\n`);
-  if (report.runs === 0) throw usage('no runs');
+  if (report.runs === 0) throw tool.usage('no runs');
   say(reportText(report));
   if (!options.merge) shrinkFirst(report);
   return report.failed === 0;
 }
 
-// whoever reads this may have seen enough
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(process.exitCode);
-});
-
-main().then(
-  (clean) => {
-    process.exitCode = clean ? EXIT.done : EXIT.testsFailed;
-  },
-  (error: unknown) => {
-    const known = error instanceof Failure;
-    const parsing = error instanceof TypeError && 'code' in error;
-    const failure = known ? error : parsing ? usage(error.message) : null;
-    process.stderr.write(
-      failure ? `${failure.code} ${failure.message}\n${failure.next}\n` : `${(error as Error).stack}\n`,
-    );
-    process.exitCode = failure ? failure.exit : EXIT.bug;
-  },
-);
+await tool.run(main);

@@ -1,6 +1,7 @@
 // What the command is told.
 
 import { parseArgs } from 'node:util';
+import { createTool } from '../command/tool.ts';
 import { EXIT, Failure } from '../failure.ts';
 import type { Plan } from './plan.ts';
 import { planOf } from './plan.ts';
@@ -38,16 +39,8 @@ export interface Options {
   around: Around;
 }
 
-export function usage(cause: string): Failure {
-  return new Failure('E_USAGE', EXIT.usage, cause, 'npm run sim -- --help');
-}
-
-function whole(text: string | undefined, otherwise: number, name: string): number {
-  if (text === undefined) return otherwise;
-  const value = Number(text);
-  if (text === '' || !Number.isSafeInteger(value) || value < 0) throw usage(`--${name} ${text} is no whole number`);
-  return value;
-}
+export const tool = createTool('sim');
+const { usage, whole } = tool;
 
 function settings(text: string | undefined, rules: string): Partial<Plan> {
   const set: Record<string, unknown> = {};
@@ -56,7 +49,7 @@ function settings(text: string | undefined, rules: string): Partial<Plan> {
     const [name = '', value = ''] = part.split('=');
     if (!(name in known) || name === 'seed') throw usage(`--set ${part}: there is no ${name || 'such setting'}`);
     if (typeof known[name] === 'string') set[name] = value;
-    else set[name] = whole(value, 0, `set ${name}`);
+    else set[name] = whole(value, `set ${name}`);
   }
   if (set.durability !== undefined && set.durability !== 'always' && set.durability !== 'guard') {
     throw usage(`durability=${set.durability}: it is always or guard`);
@@ -106,13 +99,13 @@ export function optionsOf(args: string[]): Options {
   if (values.merge && positionals.length === 0) throw usage('--merge wants the files of the shards');
   if (!values.merge && positionals.length > 0) throw usage(`${positionals[0]} is no option`);
   const one = values.seed !== undefined && values.runs === undefined;
-  const runs = whole(values.runs, 100, 'runs');
+  const runs = whole(values.runs ?? '100', 'runs');
   if (runs === 0) throw usage('--runs 0: one at least');
   return {
     help: values.help,
     runs: one ? null : runs,
-    seed: whole(values.seed, 1, 'seed'),
-    jobs: whole(values.jobs, 0, 'jobs'),
+    seed: whole(values.seed ?? '1', 'seed'),
+    jobs: whole(values.jobs ?? '0', 'jobs'),
     shard: shardOf(values.shard),
     json: values.json ?? null,
     merge: values.merge ? positionals : null,

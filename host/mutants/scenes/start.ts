@@ -1,8 +1,19 @@
 // Scenes of PROTOCOL 5.3: start.
 
 import { headOf, input, mustHave, takeInput, takeable } from '../../explore/world.ts';
+import type { Scenario } from '../../explore/scenario.ts';
 import type { Scene } from './steps.ts';
 import { S, L, A, B, to, out, fails, among, effectsOf, wants, decides } from './steps.ts';
+
+/** A start that the old version's own abort cancels, once its state is handed over. */
+function abortedAfterHandover(s: Scenario): void {
+  s.stage([0]);
+  s.word(A, 'start');
+  s.spread('freeze');
+  s.hears(L, S, 'handover');
+  s.word(S, 'abort');
+  s.hears(S, L, 'migrated');
+}
 
 export const START: Scene[] = [
   {
@@ -40,12 +51,7 @@ export const START: Scene[] = [
     name: 'a start behind one that was cancelled',
     shape: () => ({ operation: null }),
     run: (s) => {
-      s.stage([0]);
-      s.word(A, 'start');
-      s.spread('freeze');
-      s.hears(L, S, 'handover');
-      s.word(S, 'abort');
-      s.hears(S, L, 'migrated');
+      abortedAfterHandover(s);
       among(s, [S, A, B], 'report');
       s.word(A, 'start');
       among(s, [S, A, B], 'freeze');
@@ -56,12 +62,7 @@ export const START: Scene[] = [
     name: 'a start behind one whose end never reached the seat',
     shape: () => ({ operation: null }),
     run: (s) => {
-      s.stage([0]);
-      s.word(A, 'start');
-      s.spread('freeze');
-      s.hears(L, S, 'handover');
-      s.word(S, 'abort');
-      s.hears(S, L, 'migrated');
+      abortedAfterHandover(s);
       among(s, [S, A, B], 'report');
       // the channels to a seat that is no longer one drop what they hold, and begin again
       for (const pid of [S, A, B]) delete s.world.state.wires[`${pid}>${L}`];
@@ -73,12 +74,7 @@ export const START: Scene[] = [
     name: 'a report of a later start overtakes its handover',
     shape: () => ({ operation: null }),
     run: (s) => {
-      s.stage([0]);
-      s.word(A, 'start');
-      s.spread('freeze');
-      s.hears(L, S, 'handover');
-      s.word(S, 'abort');
-      s.hears(S, L, 'migrated');
+      abortedAfterHandover(s);
       const late = structuredClone(headOf(s.world, `${S}>${L}`));
       s.hears(L, S, 'report');
       if (!late) return 'the old version does not report';
