@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Failure } from '../host/failure.ts';
-import { openNor } from '../host/testbed/nor.ts';
+import type { Cut, Nor, Torn } from '../host/testbed/nor.ts';
+import { CUTS, FlashFault, FlashViolation, openNor, PowerCut, TORN } from '../host/testbed/nor.ts';
 
 const GEOMETRY = { sectorBytes: 256, sectors: 4, programBytes: 4 };
 
@@ -35,7 +36,7 @@ describe('NOR flash', () => {
   });
 
   it('takes bits down, never up, and says where', () => {
-    const nor = openNor(GEOMETRY);
+    const nor = openNor({ ...GEOMETRY, programOnce: false });
     nor.program(256, Uint8Array.of(0xf0, 0xff, 0xff, 0xff));
     nor.program(256, Uint8Array.of(0x30, 0xff, 0x0f, 0xff));
     expect(() => nor.program(256, Uint8Array.of(0x30, 0x00, 0x1f, 0xff))).toThrow(/0x102 .*0x1f over 0x0f/);
@@ -84,7 +85,7 @@ describe('NOR flash', () => {
     );
     fc.assert(
       fc.property(fc.array(operation, { maxLength: 40 }), (operations) => {
-        const nor = openNor(GEOMETRY);
+        const nor = openNor({ ...GEOMETRY, programOnce: false });
         const model = new Uint8Array(1024).fill(0xff);
         for (const op of operations) {
           if ('sector' in op) {
@@ -106,5 +107,219 @@ describe('NOR flash', () => {
         expect([...nor.bytes]).toEqual([...model]);
       }),
     );
+  });
+});
+
+const filled = (length: number, value: number): Uint8Array => new Uint8Array(length).fill(value);
+
+/** A flash of which unit 2 to 5 of sector 1 are programmed, with power going in the middle of something. */
+function torn(options: { torn?: Torn; programBytes?: number }, how: Cut, seed: number, work: (nor: Nor) => void): Nor {
+  const nor = openNor({ ...GEOMETRY, ...options });
+  nor.program(256 + 2 * nor.programBytes, filled(4 * nor.programBytes, 0x5a));
+  nor.cut(0, how, seed);
+  expect(() => work(nor)).toThrow(PowerCut);
+  return nor;
+}
+
+describe('what a part forbids', () => {
+  it('is a unit programmed twice between two erases, blanks too', () => {
+    const nor = openNor(GEOMETRY);
+    nor.program(0, filled(8, 0xff));
+    expect(() => nor.program(4, filled(4, 0x12))).toThrow(/unit at 0x04 was programmed already/);
+    expect(nor.violation).toMatch(/unit at 0x04/);
+    nor.erase(0);
+    nor.program(4, filled(4, 0x12));
+    expect([...nor.read(4, 4)]).toEqual([0x12, 0x12, 0x12, 0x12]);
+  });
+
+  it('is known of what came out of a file', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'nor-'));
+    const file = join(folder, 'a.nor');
+    const nor = openNor({ ...GEOMETRY, file });
+    nor.program(8, filled(4, 0));
+    nor.close();
+    const again = openNor({ ...GEOMETRY, file });
+    expect(() => again.program(8, filled(4, 0))).toThrow(FlashViolation);
+    again.program(12, filled(4, 0));
+    again.cut(0, 'half');
+    expect(() => again.erase(0)).toThrow(PowerCut);
+    // what power left is in the file too
+    expect([...readFileSync(file)]).toEqual([...again.bytes]);
+    again.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('is noted even if the error is caught', () => {
+    const nor = openNor(GEOMETRY);
+    expect(nor.violation).toBeNull();
+    expect(() => nor.read(-1, 3)).toThrow(FlashViolation);
+    expect(nor.violation).toMatch(/read of 3 B at .* outside/);
+  });
+});
+
+describe('a power cut', () => {
+  it.each(CUTS)('comes at the operation that was named, and then the flash works (%s)', (how) => {
+    const nor = openNor(GEOMETRY);
+    nor.cut(2, how, 7);
+    nor.program(0, filled(8, 0));
+    nor.erase(1);
+    expect(() => nor.program(512, filled(16, 0))).toThrow(PowerCut);
+    expect(nor.counts.cuts).toBe(1);
+    nor.program(768, filled(4, 0));
+    const there = [...nor.read(512, 16)].filter((byte) => byte === 0).length;
+    if (how === 'none') expect(there).toBe(0);
+    if (how === 'half') expect(there).toBe(8);
+    if (how === 'done') expect(there).toBe(16);
+    nor.calm();
+  });
+
+  it('leaves of a program a mixture of old and new, and nothing else', () => {
+    let [never, partly, whole] = [0, 0, 0];
+    for (let seed = 1; seed <= 200; seed++) {
+      const nor = torn({}, 'random', seed, (n) => n.program(256 + 24, filled(32, 0x33)));
+      const all = nor.read(256 + 24, 32);
+      // a bit that was to stay has stayed
+      expect([...all].every((byte) => (byte & 0x33) === 0x33)).toBe(true);
+      expect([...nor.read(256 + 8, 16)].every((byte) => byte === 0x5a)).toBe(true);
+      expect([...nor.read(256 + 56, 200)].every((byte) => byte === 0xff)).toBe(true);
+      for (let unit = 0; unit < 8; unit++) {
+        const bytes = all.subarray(4 * unit, 4 * unit + 4);
+        const blank = bytes.every((byte) => byte === 0xff);
+        if (blank) never++;
+        else if (bytes.every((byte) => byte === 0x33)) whole++;
+        else partly++;
+        const again = () => nor.program(256 + 24 + 4 * unit, filled(4, 0));
+        // one that was reached counts as programmed
+        if (blank) again();
+        else expect(again).toThrow(FlashViolation);
+      }
+    }
+    expect(Math.min(never, partly, whole)).toBeGreaterThan(50);
+  });
+
+  it('leaves of an erase a sector that must be erased again, whatever it looks like', () => {
+    const looks = new Set<string>();
+    for (const how of ['half', 'random'] as const) {
+      for (let seed = 1; seed <= 60; seed++) {
+        const nor = torn({}, how, seed, (n) => n.erase(1));
+        const all = [...nor.read(256, 256)];
+        if (all.every((byte) => byte === 0xff)) looks.add('blank');
+        else if (all.slice(8, 24).every((byte) => byte === 0x5a)) looks.add('as before');
+        else looks.add('anything');
+        expect(() => nor.program(256 + 128, filled(4, 0))).toThrow(/erase of sector 1 was cut short/);
+        nor.erase(1);
+        nor.program(256 + 128, filled(4, 0));
+      }
+    }
+    expect([...looks].sort()).toEqual(['anything', 'as before', 'blank']);
+    const untouched = torn({}, 'none', 1, (n) => n.erase(1));
+    untouched.program(256 + 128, filled(4, 0));
+    const done = torn({}, 'done', 1, (n) => n.erase(1));
+    done.program(256, filled(4, 0));
+  });
+
+  it('may leave bits that read differently each time', () => {
+    let differs = 0;
+    let hidden = 0;
+    for (let seed = 1; seed <= 100; seed++) {
+      const nor = torn({ torn: 'unstable' }, 'random', seed, (n) => n.program(256 + 24, filled(16, 0)));
+      const first = [...nor.read(256 + 24, 16)];
+      const readings = [1, 2, 3, 4, 5].map(() => nor.read(256 + 24, 16));
+      if (readings.some((one) => one.some((byte, i) => byte !== first[i]))) differs++;
+      expect([...nor.read(256 + 8, 16)].every((byte) => byte === 0x5a)).toBe(true);
+      if (first.slice(0, 4).every((byte) => byte === 0xff)) {
+        try {
+          nor.program(256 + 24, filled(4, 0));
+        } catch {
+          hidden++;
+        }
+      }
+      nor.erase(1);
+      expect([...nor.read(256, 256)].every((byte) => byte === 0xff)).toBe(true);
+    }
+    expect(differs).toBeGreaterThan(60);
+    expect(hidden).toBeGreaterThan(0);
+  });
+
+  it('may leave units and sectors that the part refuses to read', () => {
+    const nor = torn({ torn: 'faults', programBytes: 8 }, 'half', 1, (n) => n.program(256 + 48, filled(24, 0)));
+    // half of 24 bytes: one unit whole, one torn
+    expect([...nor.read(256 + 48, 8)]).toEqual([0, 0, 0, 0, 0, 0, 0, 0]);
+    expect(() => nor.read(256 + 60, 1)).toThrow(FlashFault);
+    expect(() => nor.read(256 + 60, 1)).toThrow(/unit at 0x138 was cut short/);
+    expect([...nor.read(256 + 64, 8)].every((byte) => byte === 0xff)).toBe(true);
+    nor.cut(0, 'random', 3);
+    expect(() => nor.erase(1)).toThrow(PowerCut);
+    expect(() => nor.read(255, 2)).toThrow(/erase of sector 1 was cut short/);
+    expect(nor.violation).toBeNull();
+    nor.erase(1);
+    nor.read(255, 2);
+  });
+
+  it.each(TORN)('is the same for the same seed, and after everything was put back (%s)', (mode) => {
+    const nor = openNor({ ...GEOMETRY, torn: mode });
+    nor.program(0, filled(64, 0x11));
+    const state = nor.save();
+    const left: string[] = [];
+    for (const seed of [5, 5, 6]) {
+      nor.restore(state);
+      nor.cut(0, 'random', seed);
+      expect(() => nor.program(64, filled(64, 0))).toThrow(PowerCut);
+      let text = nor.bytes.join();
+      for (let at = 64; at < 128; at++) {
+        try {
+          text += `,${nor.read(at, 1)[0]}`;
+        } catch {
+          text += ',fault';
+        }
+      }
+      left.push(text);
+    }
+    expect(left[0]).toBe(left[1]);
+    expect(left[0]).not.toBe(left[2]);
+    nor.restore(state);
+    nor.program(64, filled(64, 0));
+    expect(nor.violation).toBeNull();
+  });
+});
+
+describe('an old part', () => {
+  it('has bits turned over, and then refuses what would raise them as its own fault', () => {
+    const nor = openNor(GEOMETRY);
+    nor.rot(16, 0x80);
+    expect(nor.read(16, 1)[0]).toBe(0x7f);
+    expect(() => nor.program(16, filled(4, 0xf0))).toThrow(FlashFault);
+    expect(nor.violation).toBeNull();
+  });
+
+  it('has sectors that can no longer be erased, or programmed', () => {
+    const nor = openNor(GEOMETRY);
+    nor.wear(1, 3);
+    nor.wear(2, 2, 'program');
+    for (const sector of [1, 1, 2]) nor.erase(sector);
+    expect(() => nor.erase(1)).toThrow(/erase of sector 1 failed: it is worn out/);
+    expect(() => nor.program(256, filled(4, 0))).toThrow(FlashViolation);
+    nor.program(512, filled(4, 0));
+    nor.erase(2);
+    expect(() => nor.program(512, filled(4, 0))).toThrow(FlashFault);
+    nor.program(768, filled(4, 0));
+  });
+
+  it('counts, and says how long it would have taken', () => {
+    const nor = openNor(GEOMETRY);
+    nor.erase(3);
+    nor.program(0, filled(100, 0));
+    nor.read(0, 60);
+    nor.read(90, 30);
+    expect(nor.counts).toEqual({
+      reads: 2,
+      readBytes: 90,
+      programs: 1,
+      programmedBytes: 100,
+      erases: 1,
+      sectorErases: [0, 0, 0, 1],
+      microseconds: 45_000 + 30 + 250,
+      cuts: 0,
+    });
   });
 });

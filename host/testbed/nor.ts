@@ -1,6 +1,5 @@
-// NOR flash of a virtual board, in a file or in memory, with the rules of real parts: programming only takes bits
-// from 1 to 0, in whole program units; only erasing a whole sector brings them back. What a call has done is in the
-// file when it returns, so that killing the board's process is a power cut and nothing less.
+// NOR flash of a virtual board, in a file or in memory only. What a call has done is in the file when it returns, so
+// that killing the board's process is a power cut and nothing less.
 
 import {
   closeSync,
@@ -14,110 +13,65 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import type { Flash } from '../../hal/hal.ts';
 import { EXIT, Failure } from '../failure.ts';
+import type { Cells, Geometry, NorState } from './cells.ts';
+import { createCells, FlashViolation, marksOf } from './cells.ts';
 
-export interface NorOptions {
+export type { Cut, NorCounts, NorState, Torn } from './cells.ts';
+export { CUTS, FlashFault, FlashViolation, PowerCut, TORN } from './cells.ts';
+
+export interface NorOptions extends Geometry {
   /** where the cells live; none: in memory only */
   file?: string;
-  sectorBytes: number;
-  sectors: number;
-  /** must divide sectorBytes */
-  programBytes: number;
 }
 
-export interface NorCounts {
-  reads: number;
-  programs: number;
-  programmedBytes: number;
-  erases: number;
-  /** erases of each sector since it was opened */
-  sectorErases: number[];
-}
-
-export interface Nor extends Flash {
-  /** every cell, as it is now; not a copy */
-  bytes: Uint8Array;
-  counts: NorCounts;
+export interface Nor extends Cells {
   close(): void;
 }
 
-const ERASED = 0xff;
-
 /** Opens the flash; a file that does not exist is made, all erased. Throws Failure E_FLASH_FILE (exit 9). */
 export function openNor(options: NorOptions): Nor {
-  const { sectorBytes, sectors, programBytes } = options;
-  if (!(programBytes > 0) || !(sectors > 0) || !(sectorBytes > 0) || sectorBytes % programBytes !== 0) {
-    throw new RangeError(`flash geometry: ${sectors} sectors of ${sectorBytes} B, programmed by ${programBytes} B`);
-  }
-  const total = sectorBytes * sectors;
-  const bytes = new Uint8Array(total).fill(ERASED);
-  const counts: NorCounts = {
-    reads: 0,
-    programs: 0,
-    programmedBytes: 0,
-    erases: 0,
-    sectorErases: new Array<number>(sectors).fill(0),
-  };
-  let fd = options.file === undefined ? -1 : openCells(options.file, bytes);
+  const cells = createCells(options);
+  if (options.file === undefined) return Object.assign(cells, { close() {} });
+  const { bytes, sectorBytes, program, erase, rot, restore } = cells;
+  let fd = openCells(options.file, bytes);
+  cells.restore({ ...cells.save(), marks: marksOf(bytes, cells.programBytes) });
 
-  function save(at: number, length: number): void {
-    if (fd < 0) return;
+  function keep(at: number, length: number): void {
     let done = 0;
-    while (done < length) done += writeSync(fd, bytes, at + done, length - done, at + done);
+    while (fd >= 0 && done < length) done += writeSync(fd, bytes, at + done, length - done, at + done);
   }
 
-  function within(at: number, length: number, what: string): void {
-    if (!Number.isInteger(at) || !Number.isInteger(length) || at < 0 || length < 0 || at + length > total) {
-      throw new RangeError(`flash: ${what} of ${length} B at ${hex(at)} is outside its ${total} B`);
+  /** Does it, and has the file follow, however far it came. */
+  function kept(at: number, length: number, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      // refused: nothing has changed, and the place may not even be there
+      if (!(error instanceof FlashViolation)) keep(at, length);
+      throw error;
     }
+    keep(at, length);
   }
 
-  return {
-    sectorBytes,
-    sectors,
-    programBytes,
-    bytes,
-    counts,
-    read(at, length) {
-      within(at, length, 'read');
-      counts.reads++;
-      return bytes.slice(at, at + length);
+  return Object.assign(cells, {
+    program(at: number, data: Uint8Array) {
+      kept(at, data.length, () => program(at, data));
     },
-    program(at, data) {
-      within(at, data.length, 'program');
-      if (at % programBytes !== 0 || data.length % programBytes !== 0) {
-        throw new RangeError(
-          `flash: program of ${data.length} B at ${hex(at)} is not in whole units of ${programBytes} B`,
-        );
-      }
-      // All is checked before the first cell changes: a refused program leaves the flash as it was.
-      for (let i = 0; i < data.length; i++) {
-        const old = bytes[at + i] as number;
-        const wanted = data[i] as number;
-        if ((old & wanted) !== wanted) {
-          throw new Error(`flash: at ${hex(at + i)} programming ${hex(wanted)} over ${hex(old)} would raise a bit`);
-        }
-      }
-      bytes.set(data, at);
-      counts.programs++;
-      counts.programmedBytes += data.length;
-      save(at, data.length);
+    erase(sector: number) {
+      kept(sector * sectorBytes, sectorBytes, () => erase(sector));
     },
-    erase(sector) {
-      if (!Number.isInteger(sector) || sector < 0 || sector >= sectors) {
-        throw new RangeError(`flash: no sector ${sector}; there are ${sectors}`);
-      }
-      bytes.fill(ERASED, sector * sectorBytes, (sector + 1) * sectorBytes);
-      counts.erases++;
-      counts.sectorErases[sector] = (counts.sectorErases[sector] as number) + 1;
-      save(sector * sectorBytes, sectorBytes);
+    rot(at: number, mask: number) {
+      kept(at, 1, () => rot(at, mask));
+    },
+    restore(state: NorState) {
+      kept(0, bytes.length, () => restore(state));
     },
     close() {
       if (fd >= 0) closeSync(fd);
       fd = -1;
     },
-  };
+  });
 }
 
 /** Reads the file into `bytes`, or makes it from them; returns its descriptor. */
@@ -150,8 +104,4 @@ function openCells(file: string, bytes: Uint8Array): number {
     closeSync(fd);
     throw error;
   }
-}
-
-function hex(value: number): string {
-  return `0x${value.toString(16).padStart(2, '0')}`;
 }
