@@ -3,6 +3,7 @@
 // and says what was done and where. Power can go in the middle of a program or an erase; parts can rot and wear out.
 
 import type { Flash } from '../../hal/hal.ts';
+import type { Random } from './random.ts';
 import { createRandom } from './random.ts';
 
 /**
@@ -185,46 +186,67 @@ export function createCells(geometry: Geometry): Cells {
     }
   }
 
-  /** The program comes about as far as it comes: arbitrary bits of what was asked. */
+  /** A bit that is to be programmed, by chance: [byte of the data, mask]; null: there is none. */
+  function someBit(at: number, data: Uint8Array, random: Random): [number, number] | null {
+    const from = random.bits() % Math.max(1, data.length);
+    for (let i = 0; i < data.length; i++) {
+      const place = (from + i) % data.length;
+      const wanted = (bytes[at + place] as number) & ~(data[place] as number);
+      for (let bit = random.bits() & 7, n = 0; wanted && n < 8; bit = (bit + 1) & 7, n++) {
+        if (wanted & (1 << bit)) return [place, 1 << bit];
+      }
+    }
+    return null;
+  }
+
+  /**
+   * The program comes about as far as it comes: arbitrary bits of what was asked. Sometimes almost all or almost none of
+   * them, sometimes all but one or one alone, sometimes whole units, or not at all.
+   */
   function tearProgram(at: number, data: Uint8Array, seed: number): void {
     const random = createRandom(seed, 'program');
-    // sometimes almost everything, sometimes almost nothing, else something
-    const shape = random.bits() & 3;
+    const shape = random.bits() % 6;
+    const single = shape >= 4 ? someBit(at, data, random) : null;
     for (let from = 0; from < data.length; from += programBytes) {
       const unit = (at + from) / programBytes;
-      const fate = shape === 1 ? random.bits() % 3 : 0;
-      if (fate === 1) continue;
-      if (fate === 2) {
+      const its = single !== null && single[0] >= from && single[0] < from + programBytes;
+      let fate: 'torn' | 'none' | 'done' = 'torn';
+      if (shape === 1) fate = (['torn', 'none', 'done'] as const)[random.bits() % 3] as typeof fate;
+      if (shape === 4 && !its) fate = 'done';
+      if (shape === 5 && !its) fate = 'none';
+      if (fate === 'none') continue;
+      if (fate === 'done') {
         bytes.set(data.subarray(from, from + programBytes), at + from);
         marks[unit] = WRITTEN;
         continue;
       }
       let asked = 0;
-      let changed = 0;
-      let hidden = 0;
+      let reached = 0;
       for (let i = from; i < from + programBytes; i++) {
         const old = bytes[at + i] as number;
         const wanted = old & ~(data[i] as number);
+        const one = single && single[0] === i ? single[1] : 0;
         let doing = random.bits();
         if (shape === 2) doing |= random.bits() | random.bits() | random.bits();
         if (shape === 3) doing &= random.bits() & random.bits() & random.bits();
+        if (shape === 4) doing = ~one;
+        if (shape === 5) doing = one;
         doing &= wanted;
         let doubtful = 0;
         if (torn === 'unstable') {
           doubtful = wanted & random.bits();
-          if (shape === 2) doubtful = wanted & ~doing;
+          if (shape === 2 || shape === 4) doubtful = wanted & ~doing;
           // such a unit may look blank for once
-          if (shape === 3) doubtful = doing;
+          if (shape === 3 || shape === 5) doubtful = doing;
           if (doubtful) doubtsOf()[at + i] = (doubtsOf()[at + i] as number) | doubtful;
           doing &= ~doubtful;
         }
         asked |= wanted;
-        changed |= doing;
-        hidden |= doubtful;
+        reached |= doing | doubtful;
         bytes[at + i] = old & ~doing;
       }
       // a unit of which no cell was reached is as it was; whether one to which only blanks go was reached, nobody knows
-      if (changed || hidden || !asked || torn === 'faults') marks[unit] = TORN_UNIT;
+      if (reached || !asked || torn === 'faults') marks[unit] = TORN_UNIT;
     }
     suspicious = true;
   }

@@ -17,7 +17,7 @@ import { EXIT, Failure } from '../failure.ts';
 import type { Cells, Geometry, NorState } from './cells.ts';
 import { createCells, FlashViolation, marksOf } from './cells.ts';
 
-export type { Cut, NorCounts, NorState, Torn } from './cells.ts';
+export type { Cut, Geometry, NorCounts, NorState, Torn } from './cells.ts';
 export { CUTS, FlashFault, FlashViolation, PowerCut, TORN } from './cells.ts';
 
 export interface NorOptions extends Geometry {

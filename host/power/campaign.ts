@@ -1,0 +1,141 @@
+// Everything that power is cut in: which work on which flash, from which seed. One place for the command, the tests
+// and the planted mistakes.
+
+import { EXIT, Failure } from '../failure.ts';
+import type { Torn } from '../testbed/nor.ts';
+import { TORN } from '../testbed/nor.ts';
+import { BOARD_SHAPES, BOARD_WORKLOADS, boardCycles, boardWork } from './board-work.ts';
+import { runCycles } from './cycles.ts';
+import { mix, runForked } from './fork.ts';
+import type { RingCode } from './ring-owner.ts';
+import type { Shape } from './ring-work.ts';
+import { geometryOf, ringCycles, ringWork, SHAPES, WORKLOADS } from './ring-work.ts';
+import { complaints } from './tally.ts';
+import type { Tally } from './tally.ts';
+
+export type Part = 'ring' | 'pairs' | 'cycles' | 'board' | 'board-pairs' | 'board-cycles';
+
+/** What each part is, for its row. */
+export const PARTS: Record<Part, string> = {
+  ring: 'the ring: every program and erase',
+  pairs: 'the ring: every pair of them',
+  cycles: 'the ring: random cycles',
+  board: 'records and slots: every program and erase',
+  'board-pairs': 'records and slots: every pair of them',
+  'board-cycles': 'records and slots: random cycles',
+};
+
+/** One piece of a part. */
+export interface Piece {
+  part: Part;
+  workload: string;
+  unit: number;
+  torn: Torn;
+  seed: number;
+}
+
+export interface Scale {
+  /** how often each workload is run with other lengths and contents */
+  seeds: Record<Part, number>;
+  /** of each chain */
+  cycles: number;
+}
+
+export const FULL: Scale = {
+  seeds: { ring: 8, pairs: 2, cycles: 7, board: 2, 'board-pairs': 1, 'board-cycles': 3 },
+  cycles: 100,
+};
+
+export const QUICK: Scale = {
+  seeds: { ring: 1, pairs: 1, cycles: 1, board: 1, 'board-pairs': 1, 'board-cycles': 1 },
+  cycles: 40,
+};
+
+/** Pairs are of a short workload, and of the program units that differ most. */
+const PAIR_UNITS = [4, 8, 256];
+
+function workloadsOf(part: Part): string[] {
+  if (part === 'ring') return Object.keys(WORKLOADS).filter((name) => name !== 'short');
+  if (part === 'pairs') return ['short'];
+  if (part === 'board' || part === 'board-pairs') return Object.keys(BOARD_WORKLOADS);
+  return ['any'];
+}
+
+function shapesOf(part: Part): Shape[] {
+  if (part.startsWith('board')) return BOARD_SHAPES;
+  return part === 'pairs' ? SHAPES.filter(({ programBytes }) => PAIR_UNITS.includes(programBytes)) : SHAPES;
+}
+
+export function piecesOf(part: Part, scale: Scale, seed: number): Piece[] {
+  const out: Piece[] = [];
+  for (let i = 0; i < scale.seeds[part]; i++) {
+    for (const { programBytes } of shapesOf(part)) {
+      for (const torn of TORN) {
+        for (const workload of workloadsOf(part)) {
+          out.push({ part, workload, unit: programBytes, torn, seed: seed + i });
+        }
+      }
+    }
+  }
+  return out;
+}
+
+export function pathOf({ part, workload, unit, torn, seed }: Piece): string {
+  return [part, workload, unit, torn, seed].join('/');
+}
+
+export function runPiece(code: RingCode, piece: Piece, cycles: number, tally: Tally, only?: string[]): void {
+  const { part, workload, unit, torn } = piece;
+  const shape = shapesOf(part).find(({ programBytes }) => programBytes === unit) as Shape;
+  const board = part.startsWith('board');
+  const geometry = board ? shape : geometryOf(shape);
+  const common = { path: pathOf(piece), geometry, torn, seed: mix(piece.seed, unit, 0) };
+  if (part === 'cycles') runCycles(ringCycles(code), { ...common, cycles }, tally);
+  else if (part === 'board-cycles') runCycles(boardCycles(), { ...common, cycles }, tally);
+  else {
+    const depth = only ? only.length : part.endsWith('pairs') ? 2 : 1;
+    if (board) runForked(boardWork(workload), { ...common, depth, only }, tally);
+    else runForked(ringWork(code, workload), { ...common, depth, only }, tally);
+  }
+}
+
+export interface Row {
+  part: Part;
+  faults: number;
+  mounts: number;
+  complaints: number;
+  seconds: number;
+}
+
+export function runPart(code: RingCode, part: Part, scale: Scale, seed: number, tally: Tally): Row {
+  const begun = performance.now();
+  const before = { faults: tally.faults, mounts: tally.mounts, complaints: complaints(tally) };
+  for (const piece of piecesOf(part, scale, seed)) runPiece(code, piece, scale.cycles, tally);
+  return {
+    part,
+    faults: tally.faults - before.faults,
+    mounts: tally.mounts - before.mounts,
+    complaints: complaints(tally) - before.complaints,
+    seconds: (performance.now() - begun) / 1000,
+  };
+}
+
+/** What a complaint was told with: that alone again. Throws Failure E_USAGE. */
+export function replay(code: RingCode, path: string, tally: Tally): void {
+  const [part = '', workload = '', unit = '', torn = '', seed = '', ...rest] = path.split('/');
+  const known = part in PARTS ? (part as Part) : null;
+  const reading = TORN.find((one) => one === torn);
+  const shape = known && shapesOf(known).find(({ programBytes }) => String(programBytes) === unit);
+  const there = known && reading && shape && workloadsOf(known).includes(workload);
+  if (!there || !/^-?\d+$/.test(seed)) {
+    throw new Failure(
+      'E_USAGE',
+      EXIT.usage,
+      `${path} is no path of this campaign`,
+      'copy it from what a complaint says',
+    );
+  }
+  const piece: Piece = { part: known, workload, unit: Number(unit), torn: reading, seed: Number(seed) };
+  if (known.endsWith('cycles')) runPiece(code, piece, Number(rest[0] ?? FULL.cycles) + 1, tally);
+  else runPiece(code, piece, 0, tally, rest);
+}
