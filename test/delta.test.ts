@@ -416,6 +416,29 @@ describe('the cost', () => {
     }
   });
 
+  test('a mark stays short where changes are everywhere, and gets short again where they end', () => {
+    const bytes = new Uint8Array(8000).map((_, i) => (i * i * 7) >> 5);
+    let known = mark(bytes, crc);
+    const change = (places: number, at: (i: number) => number): void => {
+      for (let i = 0; i < places; i++) bytes[at(i)] = 1 + (bytes[at(i)] as number);
+      const before = known;
+      const now = bytes.slice();
+      const found = difference(before, now, crc);
+      known = found.mark;
+      expect(known.length / 3).toBeLessThanOrEqual(8000 / 32 + 20);
+      expect(difference(known, now, crc).patch).toBeNull();
+    };
+    // ever more places that lie apart: blocks get as short as they can
+    let longest = 0;
+    for (let places = 20; places <= 160; places += 4) {
+      change(places, (i) => Math.floor((i * 8000) / places));
+      longest = Math.max(longest, known.length / 3);
+    }
+    expect(longest).toBeGreaterThan(8000 / 64);
+    for (let step = 0; step < 10; step++) change(1, () => 4000);
+    expect(known.length / 3).toBeLessThan(8000 / 80);
+  });
+
   test('the code is small', async () => {
     const { outputFiles } = await build({
       entryPoints: [new URL('../firmware/delta.ts', import.meta.url).pathname],
