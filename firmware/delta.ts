@@ -9,13 +9,13 @@
 //
 // Blocks adapt. What changed is cut into smaller ones, so a counter that changes each time soon costs 20 bytes and not a
 // hundred; where that makes a mark too long, what did not change is joined. A mark takes an eighth to a quarter of the
-// bytes it is of.
+// bytes it is of, and never more than 3/8 of them and 240 bytes.
 //
 // Can a change go unseen? A block that changed and keeps both hashes would leave stale data in the chain of patches, and
 // nothing afterwards could repair it: the log before the checkpoint is gone. One CRC-32 is not enough then, and a second one
 // over more bytes is worth nothing: what CRC-32 does not see in a block it does not see in the whole either. So each block
 // has the CRC-32 of its bytes, and that of its bytes with zeros between them, which is independent: a change within seven
-// bytes in a row never passes both, any other one with 2^-64. At a million changed blocks a day that is once in 50 million
+// bytes in a row never passes both, any other one with 2^-64. At a million changed blocks a day that is once in 50,000 million
 // years; storage itself fails earlier. Each patch also carries the CRC-32 of what it makes; that finds a patch on the wrong
 // base, and not such a collision.
 //
