@@ -2,7 +2,7 @@
 // same time (link/frame.ts has the frames). A request that is repeated is answered again, not done again.
 
 import type { Hal } from '../hal/hal.ts';
-import { aligned, bodyAt, bodyMax, decodeImage, eraseSlot, readSlot, sealSlot, slotBytes } from './image.ts';
+import { aligned, bodyAt, bodyMax, decodeImage, eraseSlot, sealSlot, slotBytes } from './image.ts';
 import type { Image } from './image.ts';
 import { TRACE_LINES_MAX } from './limits.ts';
 import { decode, encode } from './link/cbor.ts';
@@ -24,6 +24,7 @@ import { saveRecord } from './record.ts';
 import { say } from './runtime.ts';
 import { dropStaged, takeStaged } from './stage.ts';
 import type { Runtime, TraceRecord } from './state.ts';
+import { forgetSession } from './store.ts';
 import { statusOf } from './status.ts';
 
 const LINE_PART = PAYLOAD_MAX - 4;
@@ -55,6 +56,8 @@ export interface Agent {
   lastSequence: number;
   lastRequest: number;
   lastReply: Uint8Array | null;
+  /** answers that go out once what they tell of is durable */
+  replies: Uint8Array[];
   tracing: boolean;
   lines: Uint8Array[];
   lineNumber: number;
@@ -78,6 +81,7 @@ export function createAgent(hal: Hal, crc: Agent['crc'], version: string, record
     lastSequence: -1,
     lastRequest: -1,
     lastReply: null,
+    replies: [],
     tracing: hal.traces,
     lines: [],
     lineNumber: 0,
@@ -116,6 +120,12 @@ export function sendLines(agent: Agent): void {
       agent.hal.serial(encodeFrame(KIND_TRACE, 0, (at - 4) / LINE_PART, part, agent.crc));
     }
   }
+}
+
+export function sendReplies(agent: Agent): void {
+  const replies = agent.replies;
+  agent.replies = [];
+  for (let i = 0; i < replies.length; i++) agent.hal.serial(replies[i]);
 }
 
 /** A version goes by the name of the upgrade that made it. */
@@ -243,7 +253,8 @@ function done(agent: Agent, request: Reply): Reply {
     return refusal('E_BOARD', 'the system has no board named ' + agent.hal.board, 'check the testbed file');
   }
   const value = agent.records.value;
-  const busy = occupied(agent.rt, transfer.slot);
+  const rt = agent.rt;
+  const busy = occupied(rt, transfer.slot);
   if (busy) return busy;
   if (transfer.slot === 'active') {
     sealSlot(flash, transfer.index, transfer.bytes, transfer.crc, agent.crc);
@@ -253,11 +264,12 @@ function done(agent: Agent, request: Reply): Reply {
     value.sides = [];
     value.quarantined = [];
     value.epoch = typeof request.epoch === 'number' ? request.epoch : 1;
+    if (rt) forgetSession(rt);
+    value.journal = '';
     saveRecord(agent.records);
     agent.restarting = true;
     return { hash: image.hash };
   }
-  const rt = agent.rt;
   if (!rt) return refusal('E_EMPTY', 'the board runs no system that could be upgraded', 'understudy flash');
   const why = takeStaged(rt, image);
   if (why !== null) return refusal('E_STAGE', why, 'see the board’s log; the running version is untouched');
@@ -318,7 +330,7 @@ function hearFrame(agent: Agent, frame: Frame): void {
       agent.transfer = null;
       reply = refusal('E_FLASH', (error as Error).message, 'begin again; if it stays, the flash is worn');
     }
-    agent.hal.serial(encodeFrame(KIND_REPLY, frame.stream, frame.sequence, encode(reply), agent.crc));
+    agent.replies.push(encodeFrame(KIND_REPLY, frame.stream, frame.sequence, encode(reply), agent.crc));
     return;
   }
   if (frame.kind !== KIND_REQUEST) return;
@@ -341,7 +353,7 @@ function hearFrame(agent: Agent, frame: Frame): void {
       agent.lastReply = encode(refusal('E_LONG', long, 'fewer processes on one board'));
     }
   }
-  agent.hal.serial(encodeFrame(KIND_REPLY, frame.stream, frame.sequence, agent.lastReply as Uint8Array, agent.crc));
+  agent.replies.push(encodeFrame(KIND_REPLY, frame.stream, frame.sequence, agent.lastReply as Uint8Array, agent.crc));
 }
 
 /** Bytes from the host. */
@@ -353,13 +365,4 @@ export function hearSerial(agent: Agent, bytes: Uint8Array): void {
   if (now - agent.heardAt > QUIET_MS) flush(agent.parser, onFrame);
   agent.heardAt = now;
   feed(agent.parser, bytes, onFrame);
-}
-
-/** The slots of the record that hold an image: [active, staged]. */
-export function readImages(hal: Hal, records: Records, crc: Agent['crc']): [Image | string, Image | string] {
-  const value = records.value;
-  return [
-    value.active < 0 ? 'no system was flashed yet' : readSlot(hal.flash, value.active, crc),
-    value.staged < 0 ? 'nothing is staged' : readSlot(hal.flash, value.staged, crc),
-  ];
 }

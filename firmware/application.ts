@@ -89,7 +89,7 @@ function draw(seed: { at: number }): number {
   return ((x ^ (x >>> 14)) >>> 0) / 4294967296;
 }
 
-function imul(a: number, b: number): number {
+export function imul(a: number, b: number): number {
   const high = (a >>> 16) & 0xffff;
   const low = a & 0xffff;
   return (low * (b & 0xffff) + (((high * (b & 0xffff) + low * ((b >>> 16) & 0xffff)) << 16) >>> 0)) | 0;

@@ -1,18 +1,19 @@
 // Heartbeats: each board tells the others, several times a second, that it lives, what it runs, and what its
 // processes know (PROTOCOL 1, 4.4, 4.5). They become events only where they tell something new.
 
-import { clear, dropOld, renew, repeatDue, transmit } from './channel.ts';
+import { clear, dropOld, renew, repeatDue } from './channel.ts';
 import { forgettable, heartbeat, isSurvivor } from './core/core.ts';
 import type { Pid } from './core/types.ts';
 import { covered, sum } from './core/vector.ts';
 import { holdDevices } from './device.ts';
+import { FACT_LIFE, FACT_RENEW } from './entry.ts';
 import { FORGET_MARKS, GATHER_MS, LOW_PATIENCE } from './limits.ts';
 import { compatible, needed, ready } from './peer.ts';
-import { saveRecord } from './record.ts';
-import { deliver, enterEpoch, followCommit, followRecovery, followStart, nextTimer, tellAll } from './runtime.ts';
+import { deliver, enterEpoch, followCommit, followRecovery, followStart, logs, nextTimer, tellAll } from './runtime.ts';
 import type { Local, Runtime } from './state.ts';
 import { missing } from './status.ts';
-import { boardOf, localOf, note } from './state.ts';
+import { boardOf, boardTime, localOf, note } from './state.ts';
+import { endSession, rebaseAll, recordFact } from './store.ts';
 import { encodePacket, PACKET_BEAT } from './wire.ts';
 
 /** [pid, role, epoch, V, acked, done, sent] */
@@ -60,7 +61,7 @@ function news(local: Local, entry: Entry): boolean {
 
 /** What a process tells with the beat of its board, to the processes here. */
 function tell(rt: Runtime, entry: Entry): void {
-  if (entry[1] === 'low') rt.lowAt[entry[0]] = rt.hal.now();
+  if (entry[1] === 'low') rt.lowAt[entry[0]] = boardTime(rt);
   for (let i = 0; i < rt.locals.length; i++) {
     const local = rt.locals[i];
     const self = local.self;
@@ -80,13 +81,20 @@ function tell(rt: Runtime, entry: Entry): void {
   }
 }
 
-function sendBeat(rt: Runtime): void {
+/** What this board knows: it goes out when all of it is durable. */
+export function sendBeat(rt: Runtime): void {
+  rt.beatDue = false;
   const entries: Entry[] = [];
   for (let i = 0; i < rt.locals.length; i++) entries.push(entryOf(rt, rt.locals[i]));
   const op = rt.guarded && rt.staged ? rt.staged.hash : '';
   rt.bus.sent++;
-  rt.hal.bus(encodePacket([PACKET_BEAT, rt.board, rt.boot, rt.epoch, rt.active.hash, op, entries], rt.crc));
+  rt.hal.bus(encodePacket([PACKET_BEAT, rt.board, rt.life, rt.epoch, rt.active.hash, op, entries], rt.crc));
   for (let i = 0; i < entries.length; i++) tell(rt, entries[i]);
+}
+
+/** Channels to these processes begin again. */
+export function renewTo(rt: Runtime, pids: Pid[]): void {
+  for (let i = 0; i < rt.outgoing.length; i++) if (pids.indexOf(rt.outgoing[i].to) >= 0) renew(rt.outgoing[i]);
 }
 
 /** A board came back without what it knew: its processes' channels begin again at 1 (PROTOCOL 6). */
@@ -102,11 +110,8 @@ function reborn(rt: Runtime, board: number): void {
       if (live) survivors = true;
     }
   }
-  for (let i = 0; i < rt.outgoing.length; i++) {
-    const outgoing = rt.outgoing[i];
-    if (gone.indexOf(outgoing.to) < 0) continue;
-    renew(outgoing);
-  }
+  renewTo(rt, gone);
+  recordFact(rt, [FACT_RENEW, gone]);
   const devices = rt.active.plan.devices;
   for (let i = rt.stash.length - 1; i >= 0; i--) {
     const d = rt.stash[i].message.device;
@@ -131,6 +136,30 @@ function longestCut(rt: Runtime): number {
   return policy.absentMs + 5 * policy.heartbeatMs;
 }
 
+/**
+ * The guard is over, and nothing of it is under way any more: the others have ended the last cut too, and need nothing
+ * from here to do so.
+ */
+function settled(rt: Runtime): boolean {
+  if (logs(rt)) return false;
+  for (let i = 0; i < rt.outgoing.length; i++) {
+    const outgoing = rt.outgoing[i];
+    if (outgoing.queue.length > 0 && (outgoing.queue[0].epoch < rt.epoch || localOf(rt, outgoing.from) === null)) {
+      if (outgoing.device < 0) return false;
+    }
+  }
+  const boards = needed(rt);
+  for (let i = 0; i < boards.length; i++) {
+    const peer = rt.peers[boards[i]];
+    if (!ready(rt, boards[i]) || peer.epoch < rt.epoch || peer.lowest < rt.epoch) return false;
+  }
+  for (let i = 0; i < rt.locals.length; i++) {
+    const self = rt.locals[i].self;
+    if (self.role !== 'seat' && self.epoch < rt.epoch) return false;
+  }
+  return true;
+}
+
 /** A board without processes of its own, or with vacant seats alone, follows what the others have decided. */
 function follow(rt: Runtime, epoch: number, plan: string, op: string): void {
   if (epoch <= rt.epoch) return;
@@ -139,6 +168,7 @@ function follow(rt: Runtime, epoch: number, plan: string, op: string): void {
     followCommit(rt);
     // a process of the new version may have its place here: it died, and begins anew
     rt.restart = true;
+    endSession(rt, false);
   } else if (rt.staged && op === rt.staged.hash) followStart(rt);
   else if (rt.guarded) followRecovery(rt);
   enterEpoch(rt, epoch);
@@ -149,12 +179,13 @@ function follow(rt: Runtime, epoch: number, plan: string, op: string): void {
  * processes begin anew once more, in the epoch and the version that the others are in (PROTOCOL 6).
  */
 function catchUp(rt: Runtime, epoch: number, plan: string, op: string): void {
-  if (epoch <= rt.epoch || rt.restart) return;
+  // with a log nothing is missed, however long it takes
+  if (epoch <= rt.epoch || rt.restart || rt.store.on) return;
   let behind = false;
   for (let i = 0; i < rt.locals.length; i++) {
     const local = rt.locals[i];
     if (!isSurvivor(local.self)) continue;
-    if (local.self.cut && rt.hal.now() - local.frozenAt <= longestCut(rt)) return;
+    if (local.self.cut && boardTime(rt) - local.frozenAt <= longestCut(rt)) return;
     behind = true;
   }
   if (!behind) return;
@@ -184,29 +215,35 @@ function watchInterrupted(rt: Runtime): void {
     rt.lost = '';
     if (rt.staged === null) return;
     followRecovery(rt);
-    saveRecord(rt.records);
+    rt.recordDue = true;
   }
 }
 
 export function hearBeat(rt: Runtime, packet: unknown[]): void {
   const board = packet[1] as number;
-  const boot = packet[2] as number;
+  const life = packet[2] as number;
   const peer = rt.peers[board];
-  if (!peer || board === rt.board || boot < peer.boot) return;
+  if (!peer || board === rt.board || life < peer.life) return;
   const plan = packet[4] as string;
   const entries = packet[6] as Entry[];
-  if (boot > peer.boot) {
-    if (peer.boot > 0) reborn(rt, board);
-    peer.boot = boot;
+  if (life > peer.life) {
+    if (peer.life > 0) reborn(rt, board);
+    peer.life = life;
+    // behind what it means to the processes: if power goes in between, they hear it again
+    recordFact(rt, [FACT_LIFE, board, life]);
     // at once: a board that begins waits for the others
-    rt.beatAt = rt.hal.now();
+    rt.beatAt = boardTime(rt);
   }
-  peer.heardAt = rt.hal.now();
+  peer.heardAt = boardTime(rt);
   peer.plan = plan;
   peer.op = packet[5] as string;
   peer.epoch = packet[3] as number;
   peer.pids = [];
-  for (let i = 0; i < entries.length; i++) peer.pids.push(entries[i][0]);
+  peer.lowest = peer.epoch;
+  for (let i = 0; i < entries.length; i++) {
+    peer.pids.push(entries[i][0]);
+    if (entries[i][1] !== 'seat' && entries[i][2] < peer.lowest) peer.lowest = entries[i][2];
+  }
   if (!compatible(rt, plan)) return;
   follow(rt, peer.epoch, plan, peer.op);
   catchUp(rt, peer.epoch, plan, peer.op);
@@ -219,7 +256,6 @@ export function hearBeat(rt: Runtime, packet: unknown[]): void {
     // its receiver is no more, or its sender is none and the receiver has gone on
     if (at < 0 && rt.live[outgoing.to >> 1] !== outgoing.to) clear(outgoing);
     else if (at >= 0 && outgoing.device < 0 && !localOf(rt, outgoing.from)) dropOld(outgoing, entries[at][2]);
-    transmit(rt, outgoing);
   }
   for (let i = 0; i < entries.length; i++) tell(rt, entries[i]);
 }
@@ -285,7 +321,12 @@ function gather(rt: Runtime, now: number): void {
   for (let i = 0; i < boards.length; i++) if (!ready(rt, boards[i])) all = false;
   if (!all && now - rt.bootedAt < GATHER_MS) return;
   rt.started = true;
-  tellAll(rt, { kind: 'start', t: 0, seed: 0 }, false);
+  for (let i = 0; i < rt.locals.length; i++) {
+    const local = rt.locals[i];
+    // what goes on from an old base has begun long ago
+    if (local.self.role !== 'seat' && !local.restored) deliver(rt, local, { kind: 'start', t: 0, seed: 0 });
+  }
+  rebaseAll(rt);
 }
 
 /** Whom a cut that has lasted too long waits for; null: none lasts so long. */
@@ -304,16 +345,17 @@ function sooner(a: number, b: number): number {
 
 /** Does what time asks for; returns when it wants to be called again, ms. */
 export function tick(rt: Runtime): number {
-  const now = rt.hal.now();
+  const now = boardTime(rt);
   const beatMs = rt.active.plan.policy.heartbeatMs;
   gather(rt, now);
   if (now >= rt.beatAt) {
     forgive(rt, now - rt.beatAt, beatMs);
     rt.beatAt = now + beatMs;
-    sendBeat(rt);
+    rt.beatDue = true;
     watchSilence(rt, now);
     watchPolicy(rt, now);
     holdDevices(rt, stalled(rt, now));
+    if (rt.store.on && settled(rt)) endSession(rt, true);
   }
   return sooner(sooner(rt.beatAt, repeatDue(rt, now)), nextTimer(rt));
 }

@@ -17,17 +17,17 @@ import {
   unpackMessage,
 } from './wire.ts';
 
-/** A board this one knows in this boot of it, and runs the same version as. */
-function known(rt: Runtime, board: number, boot: number): boolean {
+/** A board this one knows in this life of it, and runs the same version as. */
+function known(rt: Runtime, board: number, life: number): boolean {
   if (board < 0) return false;
-  if (board === rt.board) return boot === rt.boot;
-  return boot === rt.peers[board].boot && ready(rt, board);
+  if (board === rt.board) return life === rt.life;
+  return life === rt.peers[board].life && ready(rt, board);
 }
 
 function hearData(rt: Runtime, packet: unknown[]): void {
   const from = packet[1] as Pid;
   const to = packet[2] as Pid;
-  if (packet[4] !== rt.boot || !localOf(rt, to)) return;
+  if (packet[4] !== rt.life || !localOf(rt, to)) return;
   const board = boardOf(rt, from);
   if (board === rt.board || !known(rt, board, packet[3] as number)) return;
   arrive(rt, from, to, unpackMessage(packet, 5));
@@ -36,7 +36,7 @@ function hearData(rt: Runtime, packet: unknown[]): void {
 function hearInput(rt: Runtime, packet: unknown[]): void {
   const d = packet[1] as number;
   const to = packet[2] as Pid;
-  if (packet[4] !== rt.boot || !localOf(rt, to) || d >= rt.active.plan.devices.length) return;
+  if (packet[4] !== rt.life || !localOf(rt, to) || d >= rt.active.plan.devices.length) return;
   if (!known(rt, rt.active.plan.devices[d].board, packet[3] as number)) return;
   const i = packet[5] as number;
   const data = packet[7] as Uint8Array;
@@ -45,11 +45,11 @@ function hearInput(rt: Runtime, packet: unknown[]): void {
   arrive(rt, -1, to, { kind: 'input', n: 0, epoch: packet[6] as number, device: d, i: i, data: data });
 }
 
-/** Boot of a device's home, as this board knows it. */
-function homeBoot(rt: Runtime, d: number): number {
+/** Life of a device's home, as this board knows it. */
+function homeLife(rt: Runtime, d: number): number {
   if (d >= rt.active.plan.devices.length) return -1;
   const home = rt.active.plan.devices[d].board;
-  return home === rt.board ? rt.boot : rt.peers[home].boot;
+  return home === rt.board ? rt.life : rt.peers[home].life;
 }
 
 function hearAck(
@@ -57,12 +57,12 @@ function hearAck(
   from: Pid,
   device: number,
   by: Pid,
-  byBoot: unknown,
+  byLife: unknown,
   number: number,
   epoch: number,
 ): void {
   const board = boardOf(rt, by);
-  if (board < 0 || board === rt.board || rt.peers[board].boot !== byBoot) return;
+  if (board < 0 || board === rt.board || rt.peers[board].life !== byLife) return;
   for (let i = 0; i < rt.outgoing.length; i++) {
     const outgoing = rt.outgoing[i];
     if (outgoing.device === device && outgoing.to === by && outgoing.from === from) {
@@ -85,11 +85,11 @@ export function hearPacket(rt: Runtime, bytes: Uint8Array): void {
     else if (kind === PACKET_DATA) hearData(rt, packet);
     else if (kind === PACKET_INPUT) hearInput(rt, packet);
     else if (kind === PACKET_ACK) {
-      if (packet[3] !== rt.boot) return;
+      if (packet[3] !== rt.life) return;
       hearAck(rt, packet[1] as Pid, -1, packet[2] as Pid, packet[4], packet[5] as number, packet[6] as number);
     } else if (kind === PACKET_INPUT_ACK) {
       const d = packet[1] as number;
-      if (packet[3] === homeBoot(rt, d)) hearAck(rt, -1, d, packet[2] as Pid, packet[4], packet[5] as number, -1);
+      if (packet[3] === homeLife(rt, d)) hearAck(rt, -1, d, packet[2] as Pid, packet[4], packet[5] as number, -1);
     } else rt.bus.bad++;
   } catch (error) {
     rt.bus.bad++;

@@ -7,7 +7,7 @@ import { HELD_MAX } from './core/limits.ts';
 import { QUEUE_MAX, QUEUE_MIN, REPEAT_MAX_MS, REPEAT_MS, WINDOW } from './limits.ts';
 import { ready } from './peer.ts';
 import type { Outgoing, Runtime } from './state.ts';
-import { boardOf } from './state.ts';
+import { boardOf, boardTime } from './state.ts';
 import { encodePacket, PACKET_ACK, PACKET_DATA, PACKET_INPUT, PACKET_INPUT_ACK, packMessage } from './wire.ts';
 
 export function numberOf(outgoing: Outgoing, message: Message): number {
@@ -38,15 +38,15 @@ export function outgoingOf(rt: Runtime, from: Pid, device: number, to: Pid): Out
 }
 
 function transmitOne(rt: Runtime, outgoing: Outgoing, message: Message, board: number): void {
-  const toBoot = rt.peers[board].boot;
+  const toLife = rt.peers[board].life;
   let packet: unknown[];
   if (outgoing.device < 0) {
-    packet = [PACKET_DATA, outgoing.from, outgoing.to, rt.boot, toBoot];
+    packet = [PACKET_DATA, outgoing.from, outgoing.to, rt.life, toLife];
     packMessage(packet, message);
   } else {
     const home = rt.active.plan.devices[outgoing.device].board;
-    const homeBoot = home === rt.board ? rt.boot : rt.peers[home].boot;
-    packet = [PACKET_INPUT, outgoing.device, outgoing.to, homeBoot, toBoot, message.i, message.epoch, message.data];
+    const homeLife = home === rt.board ? rt.life : rt.peers[home].life;
+    packet = [PACKET_INPUT, outgoing.device, outgoing.to, homeLife, toLife, message.i, message.epoch, message.data];
     packet.push(outgoing.base);
   }
   rt.bus.sent++;
@@ -54,11 +54,11 @@ function transmitOne(rt: Runtime, outgoing: Outgoing, message: Message, board: n
 }
 
 /** Puts on the bus what the window has room for. */
-export function transmit(rt: Runtime, outgoing: Outgoing): void {
+function transmit(rt: Runtime, outgoing: Outgoing): void {
   const board = boardOf(rt, outgoing.to);
   if (board < 0 || board === rt.board || !ready(rt, board)) return;
   const most = Math.min(outgoing.queue.length, WINDOW);
-  const now = rt.hal.now();
+  const now = boardTime(rt);
   if (outgoing.flying === 0) outgoing.due = now + outgoing.repeatMs;
   while (outgoing.flying < most) {
     const message = outgoing.queue[outgoing.flying];
@@ -71,6 +71,11 @@ export function transmit(rt: Runtime, outgoing: Outgoing): void {
   }
 }
 
+/** Sends what has been queued: what caused it is durable by now (PROTOCOL 6). */
+export function transmitAll(rt: Runtime): void {
+  for (let i = 0; i < rt.outgoing.length; i++) if (rt.outgoing[i].queue.length > 0) transmit(rt, rt.outgoing[i]);
+}
+
 /** Repeats the oldest message alone: those behind it wait at the receiver, if they have come. */
 function repeatHead(rt: Runtime, outgoing: Outgoing, board: number): void {
   rt.bus.resent++;
@@ -81,7 +86,7 @@ function repeatHead(rt: Runtime, outgoing: Outgoing, board: number): void {
 /** A board is busy, or a bus slow: patience follows what acknowledgements take (as RFC 6298 does, simplified). */
 function learnRoundTrip(rt: Runtime, outgoing: Outgoing, number: number): void {
   if (outgoing.timed < 0 || number < outgoing.timed) return;
-  const ms = rt.hal.now() - outgoing.timedAt;
+  const ms = boardTime(rt) - outgoing.timedAt;
   rt.roundTripMs = rt.roundTripMs === 0 ? ms : rt.roundTripMs + (ms - rt.roundTripMs) / 8;
   outgoing.timed = -1;
 }
@@ -115,7 +120,7 @@ export function dropOld(outgoing: Outgoing, epoch: number): void {
   outgoing.flying = Math.max(0, outgoing.flying - gone);
 }
 
-/** Queues a message; inputs that a shadow forwards stand in the order of their numbers, each once. */
+/** Queues a message, for when its event is durable; inputs that a shadow forwards stand in the order of their numbers, each once. */
 export function enqueue(rt: Runtime, outgoing: Outgoing, message: Message): void {
   const number = numberOf(outgoing, message);
   // a channel that begins again at 1 (a seat that is asked a second time) has no use for what is left of its old life
@@ -127,7 +132,6 @@ export function enqueue(rt: Runtime, outgoing: Outgoing, message: Message): void
   if (at > 0 && numberOf(outgoing, queue[at - 1]) === number) return;
   queue.splice(at, 0, message);
   if (at < outgoing.flying) outgoing.flying = at;
-  transmit(rt, outgoing);
 }
 
 /** Whether the message of that number waits here, and is of that epoch. */
@@ -155,14 +159,13 @@ export function acknowledged(rt: Runtime, outgoing: Outgoing, number: number, ep
   outgoing.queue.splice(0, gone);
   outgoing.flying = Math.max(0, outgoing.flying - gone);
   outgoing.repeatMs = Math.min(Math.max(REPEAT_MS, 3 * rt.roundTripMs), REPEAT_MAX_MS);
-  outgoing.due = rt.hal.now() + outgoing.repeatMs;
+  outgoing.due = boardTime(rt) + outgoing.repeatMs;
   const board = boardOf(rt, outgoing.to);
   if (number >= outgoing.recover) outgoing.recover = 0;
   else if (outgoing.flying > 0 && board >= 0 && board !== rt.board && ready(rt, board)) {
     // one of several that were lost: the next is not waited for again
     repeatHead(rt, outgoing, board);
   }
-  transmit(rt, outgoing);
 }
 
 /** Repeats what has not been acknowledged in time; returns when it wants to be called again, ms. */
@@ -173,14 +176,13 @@ export function repeatDue(rt: Runtime, now: number): number {
     if (outgoing.queue.length === 0) continue;
     const board = boardOf(rt, outgoing.to);
     if (board < 0 || board === rt.board || !ready(rt, board)) continue;
+    // what has not been sent at all goes as soon as it may
+    if (outgoing.flying === 0) continue;
     if (now >= outgoing.due) {
-      if (outgoing.flying === 0) transmit(rt, outgoing);
-      else {
-        outgoing.recover = numberOf(outgoing, outgoing.queue[outgoing.flying - 1]);
-        outgoing.repeatMs = Math.min(2 * outgoing.repeatMs, REPEAT_MAX_MS);
-        outgoing.due = now + outgoing.repeatMs;
-        repeatHead(rt, outgoing, board);
-      }
+      outgoing.recover = numberOf(outgoing, outgoing.queue[outgoing.flying - 1]);
+      outgoing.repeatMs = Math.min(2 * outgoing.repeatMs, REPEAT_MAX_MS);
+      outgoing.due = now + outgoing.repeatMs;
+      repeatHead(rt, outgoing, board);
     }
     if (next < 0 || outgoing.due < next) next = outgoing.due;
   }
@@ -213,11 +215,11 @@ export function sendAcks(rt: Runtime): void {
       const board = boardOf(rt, of);
       if (board < 0 || board === rt.board) continue;
       const epoch = rt.acks[i][3];
-      rt.hal.bus(encodePacket([PACKET_ACK, of, by, rt.peers[board].boot, rt.boot, number, epoch], rt.crc));
+      rt.hal.bus(encodePacket([PACKET_ACK, of, by, rt.peers[board].life, rt.life, number, epoch], rt.crc));
     } else {
       const home = rt.active.plan.devices[-1 - of].board;
-      const homeBoot = home === rt.board ? rt.boot : rt.peers[home].boot;
-      rt.hal.bus(encodePacket([PACKET_INPUT_ACK, -1 - of, by, homeBoot, rt.boot, number], rt.crc));
+      const homeLife = home === rt.board ? rt.life : rt.peers[home].life;
+      rt.hal.bus(encodePacket([PACKET_INPUT_ACK, -1 - of, by, homeLife, rt.life, number], rt.crc));
     }
     rt.bus.sent++;
   }

@@ -4,15 +4,17 @@
 import { enqueue, outgoingOf, queueMax } from './channel.ts';
 import type { Effect, Pid } from './core/types.ts';
 import { admit, createDriver } from './driver.ts';
+import { FACT_DONE, FACT_INPUT } from './entry.ts';
 import type { Plan } from './plan.ts';
-import type { DeviceState, Local, Runtime } from './state.ts';
+import type { DeviceState, Output, Runtime } from './state.ts';
 import { note } from './state.ts';
+import { commit, recordFact } from './store.ts';
 
 export function createDevices(plan: Plan, board: number): (DeviceState | null)[] {
   const out: (DeviceState | null)[] = [];
   for (let d = 0; d < plan.devices.length; d++) {
     if (plan.devices[d].board !== board) out.push(null);
-    else out.push({ driver: createDriver(), inputs: 0, done: 0, dropped: 0, held: false });
+    else out.push({ driver: createDriver(), queue: [], inputs: 0, done: 0, dropped: 0, held: false });
   }
   return out;
 }
@@ -52,6 +54,16 @@ export function takeInput(rt: Runtime, name: string, bytes: Uint8Array): void {
   }
   state.inputs++;
   const data = new Uint8Array(bytes);
+  // one durable fact before it goes to those who read it (PROTOCOL 6)
+  recordFact(rt, [FACT_INPUT, d, state.inputs, data]);
+  rt.store.facts[d] = state.inputs;
+  enqueueInput(rt, d, data);
+}
+
+/** The newest input goes to all who read it now. */
+export function enqueueInput(rt: Runtime, d: number, data: Uint8Array): void {
+  const state = rt.devices[d] as DeviceState;
+  const to = readers(rt, d);
   for (let i = 0; i < to.length; i++) {
     enqueue(rt, outgoingOf(rt, -1, d, to[i]), {
       kind: 'input',
@@ -64,20 +76,69 @@ export function takeInput(rt: Runtime, name: string, bytes: Uint8Array): void {
   }
 }
 
-export function performOutput(rt: Runtime, local: Local, effect: Effect): void {
-  const d = effect.device as number;
-  const state = rt.devices[d];
+/** An output of a process waits here until its event is durable. */
+export function queueOutput(rt: Runtime, pid: Pid, low: number, t: number, effect: Effect): void {
+  const state = rt.devices[effect.device as number];
   if (!state) return;
+  state.queue.push({ pid: pid, e: effect.e as number, data: effect.data as Uint8Array, low: low, t: t });
+}
+
+function drive(rt: Runtime, d: number, state: DeviceState, output: Output): void {
   const device = rt.active.plan.devices[d];
-  const e = effect.e as number;
-  if (rt.lost !== '' || !admit(state.driver, local.pid >> 1, e, device.latest)) {
+  const component = output.pid >> 1;
+  if (
+    rt.lost !== '' ||
+    !admit(state.driver, component, output.e, device.latest, output.low < 0 ? undefined : output.low)
+  ) {
     state.dropped++;
     return;
   }
-  rt.hal.output(device.name, effect.data as Uint8Array);
+  const fact = [FACT_DONE, d, component, output.e];
+  if (!device.latest && !device.atLeastOnce) {
+    recordFact(rt, fact);
+    commit(rt, false);
+  }
+  rt.hal.output(device.name, output.data as Uint8Array);
   state.done++;
   state.held = false;
-  note(rt, { kind: 'driver', device: d, component: local.pid >> 1, e: e, done: true });
+  note(rt, { kind: 'driver', device: d, component: component, e: output.e, done: true });
+  if (!rt.store.on || device.latest) return;
+  // who watches must hear of it before flash does: behind a power cut nobody would tell
+  rt.flush();
+  if (!device.atLeastOnce) return;
+  recordFact(rt, fact);
+  commit(rt, false);
+}
+
+/**
+ * Does the outputs whose events are durable, one at a time: what a driver has done is durable just before an output that
+ * is to be done once at most, just after one that is to be done once at least (PROTOCOL 6).
+ */
+export function driveDevices(rt: Runtime): void {
+  for (let d = 0; d < rt.devices.length; d++) {
+    const state = rt.devices[d];
+    while (state && state.queue.length > 0) drive(rt, d, state, state.queue.shift() as Output);
+  }
+}
+
+/** After a power cut: of a component's outputs each in its turn, of a set-point the newest alone (PROTOCOL 6). */
+export function sortOutputs(rt: Runtime): void {
+  for (let d = 0; d < rt.devices.length; d++) {
+    const state = rt.devices[d];
+    if (!state) continue;
+    const latest = rt.active.plan.devices[d].latest;
+    // few, and nearly in order
+    for (let i = 1; i < state.queue.length; i++) {
+      const one = state.queue[i];
+      let at = i;
+      while (at > 0 && (latest ? state.queue[at - 1].t > one.t : state.queue[at - 1].e > one.e)) {
+        state.queue[at] = state.queue[at - 1];
+        at--;
+      }
+      state.queue[at] = one;
+    }
+    if (latest && state.queue.length > 1) state.queue.splice(0, state.queue.length - 1);
+  }
 }
 
 /** While a cut stalls, or the guard is lost, a device does what its `hold` says (PROTOCOL 6). */

@@ -10,7 +10,7 @@ import type { Plan } from './plan.ts';
 const MAGIC = 0x52444e55;
 export const IMAGE_HEADER_BYTES = 16;
 /** Sectors at the beginning of the flash that hold the board's records (record.ts). */
-export const RECORD_SECTORS = 2;
+export const RECORD_SECTORS = 3;
 /** The two slots take this part of the rest; what is left is the journals'. */
 const SLOT_SHARE = 4;
 

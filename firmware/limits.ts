@@ -26,3 +26,18 @@ export const STATUS_PROCESSES = 4;
 export const WAITING_SHOWN = 8;
 /** In a commit a low process waits so many times longer than a survivor before it takes another one for gone. */
 export const LOW_PATIENCE = 10;
+
+/** Tells the journal's bytes from those that another use has left in its sectors: 'UNDJ'. */
+export const JOURNAL_SALT = 0x4a444e55;
+/** A ring of less is not worth having, bytes. */
+export const JOURNAL_BYTES_MIN = 16384;
+/** Of the ring this much is kept for one cut, and the bases of all processes once more: markers, reports, what is held. */
+export const RESERVE_BYTES = 6144;
+/** A base is written in records of so many bytes at most. */
+export const BASE_PART = 4000;
+/** After so many events of a process it has a new base: replaying them would take longer than a boot may. */
+export const REPLAY_EVENTS = 250;
+/** Bytes of records that wait for their write; then it is time for it. */
+export const PENDING_MAX = 6144;
+/** Rounds of processes, write and effects in one call of the board; the rest is done in the next. */
+export const ROUNDS_MAX = 8;

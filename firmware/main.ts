@@ -1,26 +1,33 @@
 // A board's start: reads what its flash holds, runs it, and answers the host. `boot` is the bundle's one export.
 
 import type { Board, Hal } from '../hal/hal.ts';
-import { createAgent, hearSerial, keepLine, readImages, sendLines } from './agent.ts';
+import { eraseAhead } from '../hal/ring.ts';
+import { createAgent, hearSerial, keepLine, sendLines, sendReplies } from './agent.ts';
 import type { Agent } from './agent.ts';
-import { tick } from './beat.ts';
+import { sendBeat, tick } from './beat.ts';
 import { hearPacket } from './bus.ts';
-import { sendAcks } from './channel.ts';
+import { isSurvivor } from './core/core.ts';
 import { createDevices, takeInput } from './device.ts';
 import type { Image } from './image.ts';
+import { readSlot } from './image.ts';
+import { ROUNDS_MAX } from './limits.ts';
 import { crc32 } from './link/crc.ts';
 import { unknownPeer } from './peer.ts';
 import { openRecords, saveRecord } from './record.ts';
-import { addProcess, pump, reportError } from './runtime.ts';
+import { lastState, nothingFound, reconcile, resume, survey } from './resume.ts';
+import type { Survey } from './resume.ts';
+import { addProcess, deliver, logs, pump, release, reportError } from './runtime.ts';
 import { interrupt, takeStaged } from './stage.ts';
-import type { Peer, Runtime, TraceRecord } from './state.ts';
-import { noStore } from './store.ts';
+import type { Local, Peer, Runtime } from './state.ts';
+import { boardTime, note } from './state.ts';
+import { commit, forgetSession, keepBases, openStore } from './store.ts';
+import type { Store } from './store.ts';
 
 export const VERSION = '0.1.0';
 /** Without a system a board has nothing to do but listen, ms. */
 const IDLE_MS = 1000;
 
-function createRuntime(hal: Hal, agent: Agent, image: Image): Runtime {
+function createRuntime(hal: Hal, agent: Agent, image: Image, store: Store): Runtime {
   const plan = image.plan;
   const value = agent.records.value;
   const live: number[] = [];
@@ -34,8 +41,10 @@ function createRuntime(hal: Hal, agent: Agent, image: Image): Runtime {
     hal: hal,
     crc: agent.crc,
     records: agent.records,
-    store: noStore(),
+    store: store,
     boot: value.boot,
+    life: value.boot,
+    clock: 0,
     board: board,
     active: image,
     staged: null,
@@ -58,45 +67,88 @@ function createRuntime(hal: Hal, agent: Agent, image: Image): Runtime {
     lost: '',
     interrupted: '',
     restart: false,
-    trace: null,
+    replaying: 0,
+    stirred: false,
+    beatDue: false,
+    recordDue: false,
+    abort: '',
+    flush: function () {
+      sendLines(agent);
+    },
+    trace: function (line) {
+      if (agent.tracing) keepLine(agent, line);
+    },
     roundTripMs: 0,
     bus: { sent: 0, received: 0, resent: 0, bad: 0 },
   };
 }
 
+function noteBoot(rt: Runtime, resumed: boolean): void {
+  note(rt, { kind: 'boot', boot: rt.boot, resumed: resumed, firmware: VERSION });
+}
+
+/** Takes up what the journal holds of before a power cut; null: there is nothing, or it cannot be taken up. */
+function takeUp(hal: Hal, agent: Agent, store: Store, found: Survey, slots: (Image | string)[]): Runtime | null {
+  const images: Image[] = [];
+  for (let i = 0; i < slots.length; i++) if (typeof slots[i] !== 'string') images.push(slots[i] as Image);
+  if (!found.open || images.length === 0) return null;
+  const value = agent.records.value;
+  const active = slots[value.active];
+  const rt = createRuntime(hal, agent, typeof active === 'string' || !active ? images[0] : active, store);
+  try {
+    if (store.ring && store.ring.lost > 0) throw new Error(store.ring.lost + ' of its records cannot be read');
+    noteBoot(rt, true);
+    resume(rt, found, images);
+    const staged = value.staged < 0 ? 'none' : slots[value.staged];
+    reconcile(rt, typeof staged === 'string' ? null : staged);
+    rt.bootedAt = boardTime(rt);
+    rt.beatAt = boardTime(rt);
+    return rt;
+  } catch (error) {
+    store.why = 'what stood in the journal could not be taken up: ' + ((error && (error as Error).message) || error);
+    store.on = false;
+    store.pending = [];
+    store.streams = [];
+    return null;
+  }
+}
+
 function begin(hal: Hal, agent: Agent): void {
   const records = agent.records;
-  records.value.boot++;
-  const images = readImages(hal, records, agent.crc);
-  const active = images[0];
-  const staged = images[1];
-  const lost = records.value.guarded;
-  if (lost !== '' && (typeof staged === 'string' || staged.hash !== lost)) {
-    records.value.guarded = '';
-    records.value.staged = -1;
-  }
+  const value = records.value;
+  value.boot++;
+  const slots = [readSlot(hal.flash, 0, agent.crc), readSlot(hal.flash, 1, agent.crc)];
+  const active = value.active < 0 ? 'no system was flashed yet' : slots[value.active];
+  const staged = value.staged < 0 ? 'nothing is staged' : slots[value.staged];
   saveRecord(records);
   agent.rt = null;
   agent.transfer = null;
+  const store = openStore(hal.flash, agent.crc, value.journal || '');
+  const found = store.ring ? survey(store.ring) : nothingFound();
+  store.session = found.session;
+  agent.rt = takeUp(hal, agent, store, found, slots);
+  if (agent.rt) return;
+  const lost = value.guarded;
+  if (lost !== '' && (typeof staged === 'string' || staged.hash !== lost)) {
+    value.guarded = '';
+    value.staged = -1;
+    saveRecord(records);
+  }
   agent.problem = typeof active === 'string' ? active : '';
   if (typeof active === 'string') return;
-  const rt = createRuntime(hal, agent, active);
+  const rt = createRuntime(hal, agent, active, store);
   agent.rt = rt;
-  const listen = function (line: TraceRecord): void {
-    if (agent.tracing) keepLine(agent, line);
-  };
-  rt.trace = listen;
-  listen({
-    v: 1,
-    t: Math.round(hal.now() * 1000),
-    board: hal.board,
-    note: { kind: 'boot', boot: rt.boot, resumed: false, firmware: VERSION },
-  });
+  noteBoot(rt, false);
+  if (found.open) {
+    note(rt, { kind: 'journal', why: store.why });
+    forgetSession(rt);
+  }
   for (let c = 0; c < rt.live.length; c++) {
     const entry = active.plan.components[c];
     if (!entry || entry.board !== rt.board) continue;
     try {
-      addProcess(rt, rt.live[c], 'active', active.plan, active.modules);
+      const saved = found.keep ? lastState(rt, found, rt.live[c], entry.module) : null;
+      addProcess(rt, rt.live[c], 'active', active.plan, active.modules, saved);
     } catch (error) {
       reportError(rt, entry.name, error);
     }
@@ -109,6 +161,38 @@ function begin(hal: Hal, agent: Agent): void {
     const why = takeStaged(rt, staged);
     if (why !== null) reportError(rt, 'staged upgrade', why);
   }
+}
+
+/** Tells a process here that the guarded operation has to end: the journal no longer holds what it stands on. */
+function tellAbort(rt: Runtime): void {
+  const why = rt.abort;
+  rt.abort = '';
+  let low: Local | null = null;
+  for (let i = 0; i < rt.locals.length; i++) {
+    const self = rt.locals[i].self;
+    if (self.role === 'low') low = rt.locals[i];
+    if (!isSurvivor(self) || !(self.guarded || self.cut)) continue;
+    deliver(rt, rt.locals[i], { kind: 'word', t: 0, seed: 0, word: 'abort', op: '', why: why });
+    return;
+  }
+  if (low) deliver(rt, low, { kind: 'fail', t: 0, seed: 0, why: why });
+}
+
+/**
+ * Lets the processes go on, makes durable what they did, and only then lets it out (PROTOCOL 6); again, as long as that
+ * makes something happen. True: there is more to do at once.
+ */
+function work(rt: Runtime): boolean {
+  for (let round = 0; round < ROUNDS_MAX; round++) {
+    if (rt.abort !== '') tellAbort(rt);
+    const more = pump(rt);
+    commit(rt, logs(rt));
+    release(rt);
+    if (rt.beatDue) sendBeat(rt);
+    if (rt.stirred || rt.abort !== '') continue;
+    if (!more) return false;
+  }
+  return true;
 }
 
 /** Starts the firmware on a board. The board calls what this returns, and lets nothing of it overlap. */
@@ -126,13 +210,13 @@ export function boot(hal: Hal): Board {
   /** What every call ends with; true: there is more to do at once. */
   const finish = function (): boolean {
     const rt = agent.rt;
-    let more = false;
-    if (rt) {
-      more = pump(rt);
-      sendAcks(rt);
-    }
+    const more = rt ? work(rt) : false;
+    sendReplies(agent);
     sendLines(agent);
-    if (rt && rt.restart) agent.restarting = true;
+    if (rt) {
+      keepBases(rt);
+      if (rt.restart) agent.restarting = true;
+    }
     if (agent.restarting) {
       agent.restarting = false;
       hal.reset();
@@ -157,7 +241,10 @@ export function boot(hal: Hal): Board {
       hal.kick();
       const rt = agent.rt;
       let next = rt ? tick(rt) : hal.now() + IDLE_MS;
+      if (rt) next -= rt.clock;
       if (finish()) next = hal.now();
+      // in idle time, for it takes long: a sector that a later write will need
+      else if (rt && rt.store.on && rt.store.ring && eraseAhead(rt.store.ring)) next = hal.now();
       return next;
     },
   };

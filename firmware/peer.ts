@@ -3,7 +3,7 @@
 import type { Peer, Runtime } from './state.ts';
 
 export function unknownPeer(): Peer {
-  return { boot: 0, heardAt: -1, plan: '', op: '', epoch: 0, pids: [] };
+  return { life: 0, heardAt: -1, plan: '', op: '', epoch: 0, lowest: 0, pids: [] };
 }
 
 /** Both boards run the same version, or one that this one is about to follow or has just left. */
@@ -15,7 +15,7 @@ export function compatible(rt: Runtime, plan: string): boolean {
 /** A board that can be talked to. */
 export function ready(rt: Runtime, board: number): boolean {
   const peer = rt.peers[board];
-  return peer.boot > 0 && compatible(rt, peer.plan);
+  return peer.life > 0 && compatible(rt, peer.plan);
 }
 
 /** Boards that a process of the system runs on, this one left out. */

@@ -1,8 +1,14 @@
-// What a board must know after a power cut, kept as a log of small records in two sectors of its flash: the newest
-// record that is whole counts. A sector is erased only when the other one holds a newer record.
+// What a board must know after a power cut, kept as a log of small records in three sectors of its flash: the newest
+// record that is whole counts.
+//
+// A record on which power was cut may read whole now and not the next time, or blank and be refused when it is
+// programmed. So nothing is programmed behind what an earlier run of the board has left: each run begins a sector, and
+// never erases one that could be the last to hold anything certain. In a sector's beginning the first record stands
+// twice, so one that was acknowledged is never alone: where two records of a sector are whole, the first of them was
+// finished, and is certain. Of three sectors one is neither the newest nor the newest that is certain.
 
 import type { Flash } from '../hal/hal.ts';
-import { aligned } from './image.ts';
+import { aligned, RECORD_SECTORS } from './image.ts';
 import type { Crc } from './image.ts';
 import { decode, encode } from './link/cbor.ts';
 
@@ -20,14 +26,21 @@ export interface BoardRecord {
   sides: number[];
   /** hashes of reverted upgrades, latest last */
   quarantined: string[];
+  /** why the journal is no longer used; '' or absent: it is */
+  journal?: string;
 }
 
 export interface Records {
   flash: Flash;
   crc: Crc;
   sequence: number;
+  /** of the newest record, or -1; the next one goes behind it if `at` says so */
   sector: number;
-  /** where the next record goes, from the beginning of the sector; the sector's size: it is full */
+  /** of the newest record that is certain, or -1 */
+  certain: number;
+  /** the sector that was begun last */
+  begun: number;
+  /** where the next record goes, from the beginning of the sector; the sector's size: into another one */
   at: number;
   value: BoardRecord;
 }
@@ -42,46 +55,75 @@ function round(flash: Flash, length: number): number {
   return Math.ceil(length / flash.programBytes) * flash.programBytes;
 }
 
-/** Reads the records of one sector into `records`; a torn record ends the sector. */
-function scan(records: Records, sector: number): void {
-  const flash = records.flash;
-  const bytes = flash.read(sector * flash.sectorBytes, flash.sectorBytes);
-  let at = 0;
-  while (at + HEADER_BYTES <= bytes.length) {
-    const length = bytes[at] | (bytes[at + 1] << 8);
-    const check = bytes[at + 2] | (bytes[at + 3] << 8);
-    const end = at + HEADER_BYTES + length;
-    if (length === 0xffff && check === 0xffff) {
-      // a program that power cut may have reached any of its cells: nothing goes where one is not blank
-      for (let i = at; i < bytes.length; i++) if (bytes[i] !== 0xff) at = bytes.length;
-      break;
-    }
-    if ((length ^ 0xffff) !== check || end > bytes.length) {
-      at = bytes.length;
-      break;
-    }
-    const crc = (bytes[at + 4] | (bytes[at + 5] << 8) | (bytes[at + 6] << 16) | (bytes[at + 7] << 24)) >>> 0;
-    if (records.crc(bytes, at + HEADER_BYTES, end, 0) !== crc) {
-      at = bytes.length;
-      break;
-    }
-    const body = decode(flash.read(sector * flash.sectorBytes + at + HEADER_BYTES, length)) as [number, BoardRecord];
-    at = round(flash, end);
-    if (body[0] > records.sequence) {
-      records.sequence = body[0];
-      records.value = body[1];
-      records.sector = sector;
-      records.at = at;
-    }
+/** Bytes that may be torn: some parts refuse to read those. */
+function readable(flash: Flash, at: number, length: number): Uint8Array | null {
+  try {
+    return flash.read(at, length);
+  } catch (error) {
+    return null;
   }
-  if (records.sector === sector) records.at = at;
+}
+
+interface Found {
+  /** where it ends, from the beginning of the sector */
+  end: number;
+  sequence: number;
+  value: BoardRecord;
+}
+
+/** The record at a place of a sector; null: there is none that is whole. */
+function recordAt(flash: Flash, crc: Crc, sector: number, at: number): Found | null {
+  if (at + HEADER_BYTES > flash.sectorBytes) return null;
+  const place = sector * flash.sectorBytes + at;
+  const header = readable(flash, place, HEADER_BYTES);
+  if (!header) return null;
+  const length = header[0] | (header[1] << 8);
+  const end = at + HEADER_BYTES + length;
+  if ((length ^ 0xffff) !== (header[2] | (header[3] << 8)) || end > flash.sectorBytes) return null;
+  // what is checked is what is used: another reading may be another
+  const body = readable(flash, place + HEADER_BYTES, length);
+  if (!body) return null;
+  const check = (header[4] | (header[5] << 8) | (header[6] << 16) | (header[7] << 24)) >>> 0;
+  if (crc(body, 0, length, 0) !== check) return null;
+  const parts = decode(body) as [number, BoardRecord];
+  return { end: round(flash, end), sequence: parts[0], value: parts[1] };
 }
 
 export function openRecords(flash: Flash, crc: Crc): Records {
-  const records: Records = { flash: flash, crc: crc, sequence: 0, sector: -1, at: 0, value: blank() };
-  scan(records, 0);
-  scan(records, 1);
+  const records: Records = {
+    flash: flash,
+    crc: crc,
+    sequence: 0,
+    sector: -1,
+    certain: -1,
+    begun: -1,
+    at: flash.sectorBytes,
+    value: blank(),
+  };
+  let certain = 0;
+  for (let sector = 0; sector < RECORD_SECTORS; sector++) {
+    let many = 0;
+    for (let found = recordAt(flash, crc, sector, 0); found; found = recordAt(flash, crc, sector, found.end)) {
+      many++;
+      if (many > 1 && found.sequence > certain) {
+        certain = found.sequence;
+        records.certain = sector;
+      }
+      if (found.sequence <= records.sequence) continue;
+      records.sequence = found.sequence;
+      records.value = found.value;
+      records.sector = sector;
+    }
+  }
   return records;
+}
+
+/** A sector that may be erased: another one each time, so that a worn one is not the only one tried. */
+function nextSector(records: Records): number {
+  let sector = records.begun;
+  do sector = (sector + 1) % RECORD_SECTORS;
+  while (sector === records.sector || sector === records.certain);
+  return sector;
 }
 
 /** Makes `records.value` durable as it is now. */
@@ -98,11 +140,21 @@ export function saveRecord(records: Records): void {
   for (let i = 0; i < 4; i++) bytes[4 + i] = (crc >>> (8 * i)) & 0xff;
   bytes.set(body, HEADER_BYTES);
   const padded = aligned(flash, bytes);
-  if (records.sector < 0 || records.at + padded.length > flash.sectorBytes) {
-    records.sector = records.sector === 0 ? 1 : 0;
-    flash.erase(records.sector);
-    records.at = 0;
+  const at = records.at;
+  // where a program fails, nothing more may be written
+  records.at = flash.sectorBytes;
+  if (at + padded.length <= flash.sectorBytes) {
+    flash.program(records.sector * flash.sectorBytes + at, padded);
+    records.at = at + padded.length;
+    return;
   }
-  flash.program(records.sector * flash.sectorBytes + records.at, padded);
-  records.at += padded.length;
+  if (2 * padded.length > flash.sectorBytes) throw new Error('a record of ' + body.length + ' bytes is too long');
+  const sector = nextSector(records);
+  records.begun = sector;
+  flash.erase(sector);
+  flash.program(sector * flash.sectorBytes, padded);
+  flash.program(sector * flash.sectorBytes + padded.length, padded);
+  records.sector = sector;
+  records.certain = sector;
+  records.at = 2 * padded.length;
 }

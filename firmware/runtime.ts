@@ -3,16 +3,31 @@
 
 import { createApplication } from './application.ts';
 import type { Module } from './application.ts';
-import { acknowledge, acknowledged, clear, dropOld, enqueue, forget, full, numberOf, outgoingOf } from './channel.ts';
+import {
+  acknowledge,
+  acknowledged,
+  clear,
+  dropOld,
+  enqueue,
+  forget,
+  full,
+  numberOf,
+  outgoingOf,
+  sendAcks,
+  transmitAll,
+} from './channel.ts';
 import { contaminated, create, gate, isSurvivor, step } from './core/core.ts';
 import type { Process } from './core/core.ts';
 import type { Effect, Event, Message, Operation, Pid, Role } from './core/types.ts';
-import { performOutput } from './device.ts';
-import { QUARANTINE_MAX, STASH_MAX, STEPS_MAX } from './limits.ts';
+import { driveDevices, queueOutput } from './device.ts';
+import { closeToLow } from './driver.ts';
+import { digestOf, packEvent, seedOf } from './entry.ts';
+import { PENDING_MAX, QUARANTINE_MAX, STASH_MAX, STEPS_MAX } from './limits.ts';
 import type { Plan } from './plan.ts';
 import { saveRecord } from './record.ts';
 import type { Local, Runtime } from './state.ts';
-import { boardOf, localOf, note } from './state.ts';
+import { boardOf, boardTime, localOf, note } from './state.ts';
+import { rebaseAll, recordEvent, stamp } from './store.ts';
 
 /** What the core must know of an upgrade. */
 export function operationOf(rt: Runtime, plan: Plan, hash: string): Operation {
@@ -46,8 +61,8 @@ function risky(self: Process): boolean {
   return self.role === 'seat' || self.redo || contaminated(self);
 }
 
-/** Makes a process of this board; throws where its module cannot be evaluated or its initial state not be made. */
-export function addProcess(rt: Runtime, pid: Pid, role: Role, plan: Plan, modules: { [hash: string]: string }): Local {
+/** A process of this board, not yet among the others; throws where its module cannot be evaluated. */
+export function makeProcess(rt: Runtime, pid: Pid, role: Role, plan: Plan, modules: { [hash: string]: string }): Local {
   const component = pid >> 1;
   const entry = plan.components[component];
   if (!entry) throw new Error('component ' + component + ' is not in the plan');
@@ -90,8 +105,31 @@ export function addProcess(rt: Runtime, pid: Pid, role: Role, plan: Plan, module
     crc: rt.crc(bytes, 0, bytes.length, 0),
     frozenAt: -1,
     waitingAt: -1,
+    seed: rt.hal.random() | 0,
+    restored: false,
   };
   made.local = local;
+  return local;
+}
+
+/** A process begins; `saved`, where it has an old base, is what it begins with instead of its initial state. */
+export function addProcess(
+  rt: Runtime,
+  pid: Pid,
+  role: Role,
+  plan: Plan,
+  modules: { [hash: string]: string },
+  saved: Uint8Array | null,
+): Local {
+  const local = makeProcess(rt, pid, role, plan, modules);
+  if (saved) {
+    const state = local.app.load(saved) as { app: unknown; timers: [string, number][] };
+    local.self.state.app = state.app;
+    for (let i = 0; i < state.timers.length; i++) {
+      local.self.state.timers.push({ name: state.timers[i][0], at: boardTime(rt) + state.timers[i][1], T: [] });
+    }
+    local.restored = true;
+  }
   forget(rt, pid, true);
   rt.locals.push(local);
   // with its first line's epoch, all that a replay of its events must know
@@ -103,11 +141,12 @@ export function addProcess(rt: Runtime, pid: Pid, role: Role, plan: Plan, module
     plan: role === 'seat' && rt.staged ? rt.staged.hash : rt.active.hash,
     live: rt.live,
     crc: local.crc,
+    saved: saved || undefined,
   });
   return local;
 }
 
-function withoutStopped(rt: Runtime): void {
+export function withoutStopped(rt: Runtime): void {
   const kept: Local[] = [];
   for (let i = 0; i < rt.locals.length; i++) if (rt.locals[i].self.role !== 'stopped') kept.push(rt.locals[i]);
   rt.locals = kept;
@@ -128,7 +167,7 @@ export function followCommit(rt: Runtime): void {
   for (let i = 0; i < op.cluster.length; i++) rt.live[op.cluster[i]] = -1;
   for (let i = 0; i < op.lows.length; i++) rt.live[op.lows[i] >> 1] = op.lows[i];
   rt.previous = rt.active.hash;
-  rt.other = rt.active.plan;
+  rt.other = rt.active;
   rt.active = staged;
   rt.staged = null;
   rt.op = null;
@@ -162,13 +201,18 @@ export function followStart(rt: Runtime): void {
 export function enterEpoch(rt: Runtime, epoch: number): void {
   rt.epoch = epoch;
   rt.records.value.epoch = epoch;
-  saveRecord(rt.records);
+  rt.recordDue = true;
+  // a cut ends with a base (PROTOCOL 6.1)
+  rebaseAll(rt);
 }
 
 function decided(rt: Runtime, local: Local, effect: Effect): void {
   local.frozenAt = -1;
   local.waitingAt = -1;
+  // the board's own base has it already
+  if (rt.replaying === 1) return;
   const epoch = effect.epoch as number;
+  const survivor = isSurvivor(local.self);
   if (epoch > rt.epoch) {
     if (effect.cut === 'start') followStart(rt);
     else if (effect.cut === 'commit') followCommit(rt);
@@ -176,39 +220,46 @@ function decided(rt: Runtime, local: Local, effect: Effect): void {
     enterEpoch(rt, epoch);
   }
   if (effect.cut === 'commit' && local.self.role === 'active') local.plan = rt.active.plan;
-  if (effect.cut !== 'recovery' || !isSurvivor(local.self)) return;
-  // PROTOCOL 5.4, 7: on a survivor's decision a low process beside it stops at once
+  if (effect.cut !== 'recovery' || !survivor) return;
+  for (let d = 0; d < rt.devices.length; d++) {
+    const state = rt.devices[d];
+    if (state) closeToLow(state.driver, epoch);
+  }
+  if (rt.replaying === 0) stopLows(rt);
+}
+
+/** PROTOCOL 5.4, 7: on a survivor's decision of a recovery a low process beside it stops at once. */
+export function stopLows(rt: Runtime): void {
   for (let i = 0; i < rt.locals.length; i++) {
     const other = rt.locals[i];
     if (other.self.role === 'low') deliver(rt, other, { kind: 'stop', t: 0, seed: 0 });
   }
 }
 
-function perform(rt: Runtime, local: Local, effect: Effect): void {
+function perform(rt: Runtime, local: Local, low: number, t: number, effect: Effect): void {
   if (effect.kind === 'send') {
     const message = effect.message as Message;
     const to = effect.to as Pid;
     if (message.kind === 'input') enqueue(rt, outgoingOf(rt, -1, message.device as number, to), message);
     else enqueue(rt, outgoingOf(rt, local.pid, -1, to), message);
-  } else if (effect.kind === 'output') performOutput(rt, local, effect);
-  else if (effect.kind === 'freeze') local.frozenAt = rt.hal.now();
+  } else if (effect.kind === 'output') queueOutput(rt, local.pid, low, t, effect);
+  else if (effect.kind === 'freeze') local.frozenAt = boardTime(rt);
   else if (effect.kind === 'decide') decided(rt, local, effect);
 }
 
-/** One event of one process: recorded, then carried out. Returns the effects. */
-export function deliver(rt: Runtime, local: Local, event: Event): Effect[] {
-  const now = rt.hal.now();
-  event.t = now;
-  event.seed = rt.hal.random();
+/** The step itself. What the step does to the process is all that a replay has to do again. */
+export function stepLocal(rt: Runtime, local: Local, event: Event): Effect[] {
   const effects: Effect[] = [];
   const epoch = local.self.epoch;
+  // a reset in here is its own doing (PROTOCOL 6)
+  const mark = rt.hal.mark && risky(local.self);
+  if (mark && rt.hal.mark) rt.hal.mark(local.pid);
   step(local.self, event, effects, local.app);
-  rt.store.append(local.pid, local.self.n, event);
-  rt.store.commit();
+  if (mark && rt.hal.mark) rt.hal.mark(-1);
   if (rt.trace) {
     rt.trace({
       v: 1,
-      t: Math.round(now * 1000),
+      t: Math.round(event.t * 1000),
       board: rt.hal.board,
       process: local.name,
       epoch: epoch,
@@ -217,8 +268,52 @@ export function deliver(rt: Runtime, local: Local, event: Event): Effect[] {
       effects: effects,
     });
   }
-  for (let i = 0; i < effects.length; i++) perform(rt, local, effects[i]);
   return effects;
+}
+
+/** Carries out what follows from an event, as far as it stays on the board. */
+export function performAll(rt: Runtime, local: Local, epoch: number, event: Event, effects: Effect[]): void {
+  const low = local.self.role === 'low' ? epoch : -1;
+  for (let i = 0; i < effects.length; i++) perform(rt, local, low, event.t, effects[i]);
+}
+
+/** One event of one process: recorded, then carried out. Returns the effects. */
+export function deliver(rt: Runtime, local: Local, event: Event): Effect[] {
+  const us = stamp(rt);
+  event.t = us / 1000;
+  event.seed = seedOf(local);
+  const epoch = local.self.epoch;
+  const known = event.kind === 'input' && rt.store.facts[event.device as number] === event.i;
+  const packed = rt.store.on ? packEvent(event, known) : null;
+  const effects = stepLocal(rt, local, event);
+  rt.stirred = true;
+  if (packed) recordEvent(rt, local, us, digestOf(effects, rt.crc), packed);
+  performAll(rt, local, epoch, event, effects);
+  return effects;
+}
+
+/** Lets out what has happened, now that it is durable (PROTOCOL 6). */
+export function release(rt: Runtime): void {
+  rt.stirred = false;
+  if (rt.recordDue) {
+    rt.recordDue = false;
+    saveRecord(rt.records);
+  }
+  driveDevices(rt);
+  transmitAll(rt);
+  sendAcks(rt);
+}
+
+/** PROTOCOL 6: events are durable in guarded operation and in cuts, or at all times. */
+export function logs(rt: Runtime): boolean {
+  const durability = rt.active.plan.durability;
+  if (durability === 'off' || rt.interrupted !== '' || rt.lost !== '') return false;
+  if (durability === 'always' || rt.guarded) return true;
+  for (let i = 0; i < rt.locals.length; i++) {
+    const self = rt.locals[i].self;
+    if (self.guarded || self.cut || self.seat) return true;
+  }
+  return false;
 }
 
 function eventOf(from: Pid, message: Message): Event {
@@ -234,7 +329,8 @@ function offer(rt: Runtime, from: Pid, to: Pid, message: Message): 'take' | 'wai
   const local = localOf(rt, to);
   if (!local) return 'refuse';
   const asks = message.kind === 'app' || message.kind === 'input';
-  if (asks && !rt.started) return 'wait';
+  // a full journal keeps what is left for the cut that is to end the guard (PROTOCOL 6)
+  if (asks && (!rt.started || rt.store.full)) return 'wait';
   const verdict = gate(local.self, from, message);
   if (verdict !== 'take') return verdict;
   if (asks && !local.self.cut && full(rt, to, message.kind === 'input')) return 'wait';
@@ -276,7 +372,7 @@ function moveLocal(rt: Runtime): number {
       clear(outgoing);
       continue;
     }
-    while (outgoing.queue.length > 0 && steps < STEPS_MAX) {
+    while (outgoing.queue.length > 0 && steps < STEPS_MAX && rt.store.pendingBytes < PENDING_MAX) {
       const message = outgoing.queue[0];
       const verdict = offer(rt, outgoing.from, outgoing.to, message);
       if (verdict === 'refuse' && outgoing.device < 0 && !localOf(rt, outgoing.from)) {
@@ -315,15 +411,22 @@ function dueTimer(self: Process, now: number): string | null {
 
 function ticking(rt: Runtime, local: Local): boolean {
   const role = local.self.role;
-  return rt.started && !local.self.cut && role !== 'seat' && role !== 'stopped' && !full(rt, local.pid, true);
+  return (
+    rt.started &&
+    !rt.store.full &&
+    !local.self.cut &&
+    role !== 'seat' &&
+    role !== 'stopped' &&
+    !full(rt, local.pid, true)
+  );
 }
 
 function fireTimers(rt: Runtime): number {
   let steps = 0;
-  const now = rt.hal.now();
+  const now = boardTime(rt);
   for (let i = 0; i < rt.locals.length; i++) {
     const local = rt.locals[i];
-    while (ticking(rt, local) && steps < STEPS_MAX) {
+    while (ticking(rt, local) && steps < STEPS_MAX && rt.store.pendingBytes < PENDING_MAX) {
       const name = dueTimer(local.self, now);
       if (name === null) break;
       deliver(rt, local, { kind: 'timer', t: 0, seed: 0, name: name });
@@ -353,7 +456,7 @@ export function pump(rt: Runtime): boolean {
     withoutStopped(rt);
     steps += moved;
     if (moved === 0) return false;
-    if (steps >= STEPS_MAX) return true;
+    if (steps >= STEPS_MAX || rt.store.pendingBytes >= PENDING_MAX) return true;
   }
 }
 

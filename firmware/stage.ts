@@ -6,9 +6,9 @@ import { renewDriver } from './driver.ts';
 import type { Operation } from './core/types.ts';
 import type { Image } from './image.ts';
 import { unknownPeer } from './peer.ts';
-import { saveRecord } from './record.ts';
 import { addProcess, dropSeats, operationOf, tellAll } from './runtime.ts';
 import type { Runtime } from './state.ts';
+import { rebaseAll } from './store.ts';
 
 /** An added component counts its outputs from 1, whatever was done for one of its number in a reverted upgrade. */
 function renewDrivers(rt: Runtime, component: number): void {
@@ -21,7 +21,7 @@ function renewDrivers(rt: Runtime, component: number): void {
 function name(rt: Runtime, image: Image): void {
   rt.op = operationOf(rt, image.plan, image.hash);
   rt.staged = image;
-  rt.other = image.plan;
+  rt.other = image;
   while (rt.live.length < image.plan.components.length) rt.live.push(-1);
   while (rt.peers.length < image.plan.boards.length) rt.peers.push(unknownPeer());
 }
@@ -48,7 +48,7 @@ export function takeStaged(rt: Runtime, image: Image): string | null {
   try {
     for (let i = 0; i < op.lows.length; i++) {
       const entry = image.plan.components[op.lows[i] >> 1];
-      if (entry && entry.board === rt.board) addProcess(rt, op.lows[i], 'seat', image.plan, image.modules);
+      if (entry && entry.board === rt.board) addProcess(rt, op.lows[i], 'seat', image.plan, image.modules, null);
       if (upgrade.added.indexOf(op.lows[i] >> 1) >= 0) renewDrivers(rt, op.lows[i] >> 1);
     }
   } catch (error) {
@@ -59,6 +59,7 @@ export function takeStaged(rt: Runtime, image: Image): string | null {
     return 'a module of it cannot be loaded: ' + (error as Error).message;
   }
   tellAll(rt, { kind: 'word', t: 0, seed: 0, word: 'stage', operation: op }, true);
+  rebaseAll(rt);
   return null;
 }
 
@@ -69,7 +70,8 @@ export function dropStaged(rt: Runtime): void {
   rt.staged = null;
   rt.op = null;
   tellAll(rt, { kind: 'word', t: 0, seed: 0, word: 'stage' }, false);
+  rebaseAll(rt);
   if (rt.records.value.staged < 0) return;
   rt.records.value.staged = -1;
-  saveRecord(rt.records);
+  rt.recordDue = true;
 }

@@ -3,7 +3,7 @@
 import type { Hal } from '../hal/hal.ts';
 import type { Driver } from './driver.ts';
 import type { Process } from './core/core.ts';
-import type { Application, Effect, Message, Operation, Pid } from './core/types.ts';
+import type { Application, Effect, Message, Opaque, Operation, Pid } from './core/types.ts';
 import type { Image } from './image.ts';
 import type { Plan } from './plan.ts';
 import type { Records } from './record.ts';
@@ -25,6 +25,21 @@ export interface Local {
   frozenAt: number;
   /** board time since which it waits for seats, ms; -1: it does not */
   waitingAt: number;
+  /** its events' seeds follow from it */
+  seed: number;
+  /** it began with the state of an old base, and not from `initial` */
+  restored: boolean;
+}
+
+/** An output on its way to the driver. */
+export interface Output {
+  pid: Pid;
+  e: number;
+  data: Opaque;
+  /** epoch of the low process that it comes from, or -1 */
+  low: number;
+  /** board time of its event, ms */
+  t: number;
 }
 
 /** Messages of one channel on their way out: from a process to a process, or from a device (from -1) to a process. */
@@ -58,19 +73,23 @@ export interface Stashed {
 }
 
 export interface Peer {
-  /** 0: never heard of */
-  boot: number;
+  /** boot at which its processes began; 0: never heard of */
+  life: number;
   heardAt: number;
   plan: string;
   /** the upgrade under guard there, or '' */
   op: string;
   epoch: number;
+  /** lowest epoch of a process there */
+  lowest: number;
   /** processes there */
   pids: Pid[];
 }
 
 export interface DeviceState {
   driver: Driver;
+  /** outputs that wait for their event to be durable, in order */
+  queue: Output[];
   /** last input's number */
   inputs: number;
   done: number;
@@ -85,13 +104,17 @@ export interface Runtime {
   records: Records;
   store: Store;
   boot: number;
+  /** boot at which the processes here began: a boot that takes them up again is none of the others' business */
+  life: number;
+  /** what board time is ahead of the HAL's clock, ms: it goes on where it stood before a power cut */
+  clock: number;
   /** this board's number in the plan; -1: the plan does not name it */
   board: number;
   active: Image;
   staged: Image | null;
   op: Operation | null;
   /** where the processes run that are not live: the staged plan, or the one just left or reverted */
-  other: Plan | null;
+  other: Image | null;
   /** plan before the last commit: others may not have followed yet */
   previous: string;
   epoch: number;
@@ -117,6 +140,17 @@ export interface Runtime {
   interrupted: string;
   /** begin anew at once */
   restart: boolean;
+  /** events of before a power cut are done again: 1 up to the board's own base, 2 behind it; 0: they are not */
+  replaying: number;
+  /** something has happened since effects were last let out */
+  stirred: boolean;
+  /** once what has happened is durable: a beat goes out, the board's record is written */
+  beatDue: boolean;
+  recordDue: boolean;
+  /** why a guarded operation has to end, to be told to a process here; '' */
+  abort: string;
+  /** sends the trace lines that wait */
+  flush: () => void;
   /** gets what the trace line of a step or a note is made of; null: nobody listens */
   trace: ((line: TraceRecord) => void) | null;
   /** smoothed time until an acknowledgement comes, ms */
@@ -137,6 +171,11 @@ export interface TraceRecord {
   note?: { [key: string]: unknown };
 }
 
+/** Board time, ms; never goes back, over power cuts neither. */
+export function boardTime(rt: Runtime): number {
+  return rt.hal.now() + rt.clock;
+}
+
 export function localOf(rt: Runtime, pid: Pid): Local | null {
   for (let i = 0; i < rt.locals.length; i++) if (rt.locals[i].pid === pid) return rt.locals[i];
   return null;
@@ -145,12 +184,12 @@ export function localOf(rt: Runtime, pid: Pid): Local | null {
 /** The board of a process; -1: the system has no such process. */
 export function boardOf(rt: Runtime, pid: Pid): number {
   const component = pid >> 1;
-  const plan = rt.live[component] === pid || !rt.other ? rt.active.plan : rt.other;
+  const plan = rt.live[component] === pid || !rt.other ? rt.active.plan : rt.other.plan;
   const entry = component < plan.components.length ? plan.components[component] : null;
   return entry ? entry.board : -1;
 }
 
 export function note(rt: Runtime, what: { [key: string]: unknown }): void {
   if (!rt.trace) return;
-  rt.trace({ v: 1, t: Math.round(rt.hal.now() * 1000), board: rt.hal.board, note: what });
+  rt.trace({ v: 1, t: Math.round(boardTime(rt) * 1000), board: rt.hal.board, note: what });
 }

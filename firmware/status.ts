@@ -5,7 +5,7 @@ import type { Pid } from './core/types.ts';
 import { STATUS_PROCESSES, WAITING_SHOWN } from './limits.ts';
 import { needed, ready } from './peer.ts';
 import type { Local, Runtime } from './state.ts';
-import { boardOf } from './state.ts';
+import { boardOf, boardTime } from './state.ts';
 
 function nameOf(rt: Runtime, pid: Pid): string {
   const plan = rt.staged ? rt.staged.plan : rt.active.plan;
@@ -108,7 +108,7 @@ export function statusOf(rt: Runtime, from: number): { [key: string]: unknown } 
     });
   }
   const silent: string[] = [];
-  const now = rt.hal.now();
+  const now = boardTime(rt);
   const boards = needed(rt);
   for (let i = 0; i < boards.length; i++) {
     const peer = rt.peers[boards[i]];

@@ -1,18 +1,421 @@
-// Where events become durable before their effects leave the board (PROTOCOL 6). This store keeps nothing: it is
-// durability `off`. The runtime already honours the order, so that a store on flash can take its place.
+// The board's durable store (PROTOCOL 6): one journal ring that the streams of all its processes share, in the order in
+// which things happened, so that whatever a power cut leaves is a prefix of it. What a stream needs is its last base and
+// what follows; a base is written where a cut ends, and else by cost: when replaying would take long, or when the
+// ring's tail has to move on (PROTOCOL 6, the opening at its end).
 
-import type { Event, Pid } from './core/types.ts';
+import {
+  append,
+  BATCH_MAX,
+  LENGTH_MAX,
+  openRing,
+  reclaim,
+  RECORD_HEADER,
+  roomOf,
+  SECTORS_MAX,
+  SECTORS_MIN,
+} from '../hal/ring.ts';
+import type { Ring, RingRecord } from '../hal/ring.ts';
+import type { Flash } from '../hal/hal.ts';
+import { BOARD_STREAM, boardBase, processBase } from './base.ts';
+import type { Pid } from './core/types.ts';
+import { difference, mark, VALUE_BYTES_MAX } from './delta.ts';
+import type { Mark } from './delta.ts';
+import {
+  RECORD_BASE,
+  RECORD_BEGIN,
+  RECORD_END,
+  RECORD_EVENT,
+  RECORD_FACT,
+  RECORD_FIRST,
+  RECORD_LAST,
+  RECORD_MORE,
+  RECORD_PATCH,
+  RECORD_READY,
+} from './entry.ts';
+import type { Crc } from './image.ts';
+import { RECORD_SECTORS, slotAt, slotBytes } from './image.ts';
+import { BASE_PART, JOURNAL_BYTES_MIN, JOURNAL_SALT, REPLAY_EVENTS, RESERVE_BYTES } from './limits.ts';
+import { encode } from './link/cbor.ts';
+import { saveRecord } from './record.ts';
+import type { Local, Runtime } from './state.ts';
+import { boardTime, localOf, note } from './state.ts';
+
+/** What the ring holds of one process, or of the board (BOARD_STREAM). */
+export interface Stream {
+  pid: Pid;
+  /** address of its last full base */
+  at: number;
+  /** bytes of that base, and of the patches to it */
+  size: number;
+  patches: number;
+  /** events since the last of them */
+  events: number;
+  mark: Mark | null;
+  /** a base is wanted as soon as all that has happened is out */
+  due: boolean;
+}
 
 export interface Store {
-  /** Takes the event of number `n` of a process; durable once `commit` has returned. */
-  append(pid: Pid, n: number, event: Event): void;
-  commit(): void;
+  /** null: the board keeps no journal, `why` says why */
+  ring: Ring | null;
+  why: string;
+  /** events are recorded now: a session is open */
+  on: boolean;
+  session: number;
+  pending: RingRecord[];
+  pendingBytes: number;
+  /** by device: number of the input that a pending fact tells of */
+  facts: number[];
+  /** time of the last record, µs */
+  t: number;
+  streams: Stream[];
+  /** only the reserve is left: no ordinary message is taken until the guard has ended */
+  full: boolean;
+  /** since the boot: events, their bytes, writes, full bases, their bytes, patches, their bytes */
+  count: {
+    events: number;
+    bytes: number;
+    writes: number;
+    bases: number;
+    baseBytes: number;
+    patches: number;
+    patchBytes: number;
+  };
 }
 
-function ignore(): void {
-  return;
+/** A store that keeps nothing; `why` says why. */
+export function closedStore(why: string): Store {
+  return {
+    ring: null,
+    why: why,
+    on: false,
+    session: 0,
+    pending: [],
+    pendingBytes: 0,
+    facts: [],
+    t: 0,
+    streams: [],
+    full: false,
+    count: { events: 0, bytes: 0, writes: 0, bases: 0, baseBytes: 0, patches: 0, patchBytes: 0 },
+  };
 }
 
-export function noStore(): Store {
-  return { append: ignore, commit: ignore };
+/** Mounts the ring, which has all sectors behind the two slots. `failed`: why it is no longer used; '' if it is. */
+export function openStore(flash: Flash, crc: Crc, failed: string): Store {
+  const store = closedStore(failed);
+  if (failed !== '') return store;
+  const first = RECORD_SECTORS + (2 * slotBytes(flash)) / flash.sectorBytes;
+  const sectors = Math.min(SECTORS_MAX, flash.sectors - first);
+  if (sectors < SECTORS_MIN || sectors * flash.sectorBytes < JOURNAL_BYTES_MIN) {
+    store.why = 'the flash has no room for a journal: ' + sectors + ' sectors of ' + flash.sectorBytes + ' B are left';
+  } else store.ring = openRing(flash, crc, first, sectors, JOURNAL_SALT);
+  return store;
+}
+
+/** Where the ring stands that `openStore` makes, bytes from the beginning of the flash. */
+export function ringAt(flash: Flash): number {
+  return slotAt(flash, 2);
+}
+
+/** Board time, µs: what events carry, so that a record can say it exactly. */
+export function stamp(rt: Runtime): number {
+  return Math.round(boardTime(rt) * 1000);
+}
+
+export function streamOf(store: Store, pid: Pid): Stream | null {
+  for (let i = 0; i < store.streams.length; i++) if (store.streams[i].pid === pid) return store.streams[i];
+  return null;
+}
+
+function addStream(store: Store, pid: Pid): Stream {
+  const known = streamOf(store, pid);
+  if (known) return known;
+  const made: Stream = { pid: pid, at: -1, size: 0, patches: 0, events: 0, mark: null, due: false };
+  store.streams.push(made);
+  return made;
+}
+
+function push(store: Store, kind: number, fields: unknown[]): number {
+  const bytes = encode(fields);
+  let cost = 0;
+  for (let from = 0; from < bytes.length; from += BASE_PART) {
+    const last = from + BASE_PART >= bytes.length;
+    const part = from === 0 ? RECORD_FIRST : last ? RECORD_LAST : RECORD_MORE;
+    const piece = from === 0 && last ? bytes : bytes.subarray(from, from + BASE_PART);
+    store.pending.push({ kind: piece === bytes ? kind : part, bytes: piece });
+    cost += piece.length + RECORD_HEADER;
+  }
+  store.pendingBytes += cost;
+  return cost;
+}
+
+/** An event of a process, packed before its step, and the digest of its effects. */
+export function recordEvent(rt: Runtime, local: Local, us: number, digest: number, packed: unknown[]): void {
+  const store = rt.store;
+  const fields: unknown[] = [local.pid, us - store.t, digest];
+  store.t = us;
+  store.count.events++;
+  store.count.bytes += push(store, RECORD_EVENT, fields.concat(packed));
+  const stream = streamOf(store, local.pid);
+  if (stream) stream.events++;
+}
+
+export function recordFact(rt: Runtime, fact: unknown[]): void {
+  if (!rt.store.on) return;
+  rt.store.count.bytes += push(rt.store, RECORD_FACT, fact);
+  const stream = streamOf(rt.store, BOARD_STREAM);
+  if (stream) stream.events++;
+}
+
+/** The whole plan of what the board keeps is written anew at the next occasion: processes first, then the board. */
+export function rebaseAll(rt: Runtime): void {
+  for (let i = 0; i < rt.store.streams.length; i++) rt.store.streams[i].due = true;
+}
+
+/** The flash has failed, or is too small: the journal ends, and with it what it stood for (PROTOCOL 6, durability off). */
+function giveUp(rt: Runtime, why: string): void {
+  const store = rt.store;
+  store.why = why;
+  store.on = false;
+  store.ring = null;
+  store.pending = [];
+  store.pendingBytes = 0;
+  store.streams = [];
+  rt.records.value.journal = why;
+  rt.abort = 'the journal of board ' + rt.hal.board + ' has failed: ' + why;
+  note(rt, { kind: 'journal', why: why });
+  // before anything leaves: a later boot must not take up what is no longer all
+  saveRecord(rt.records);
+}
+
+/** Writes records in order; null: the journal has failed. */
+function write(rt: Runtime, records: RingRecord[]): number[] | null {
+  const store = rt.store;
+  const ring = store.ring;
+  let all: number[] = [];
+  let from = 0;
+  try {
+    while (ring && from < records.length) {
+      let to = from;
+      let bytes = 0;
+      while (to < records.length) {
+        bytes += records[to].bytes.length + RECORD_HEADER + 3;
+        if (to > from && bytes > BATCH_MAX) break;
+        to++;
+      }
+      const made = append(ring, from === 0 && to === records.length ? records : records.slice(from, to));
+      store.count.writes++;
+      if (!made) {
+        giveUp(rt, 'it is full: what it must hold does not fit its ' + ring.sectors + ' sectors');
+        return null;
+      }
+      all = all.concat(made);
+      from = to;
+    }
+  } catch (error) {
+    giveUp(rt, 'the flash is worn or damaged: ' + ((error && (error as Error).message) || error));
+    return null;
+  }
+  return ring ? all : null;
+}
+
+function baseRecords(pid: Pid, t: number, bytes: Uint8Array): RingRecord[] {
+  const parts = Math.max(1, Math.ceil(bytes.length / BASE_PART));
+  const out: RingRecord[] = [];
+  for (let i = 0; i < parts; i++) {
+    const part = bytes.subarray(i * BASE_PART, (i + 1) * BASE_PART);
+    out.push({ kind: RECORD_BASE, bytes: encode([pid, i, parts, t, part]) });
+  }
+  return out;
+}
+
+function valueOf(rt: Runtime, pid: Pid, t: number): Uint8Array {
+  const local = localOf(rt, pid);
+  return encode(pid === BOARD_STREAM || !local ? boardBase(rt) : processBase(rt, local, t / 1000));
+}
+
+/** A base of the stream as it is now: a patch to its last one where that is much shorter, unless `full` is asked for. */
+function writeBase(rt: Runtime, stream: Stream, full: boolean): boolean {
+  const store = rt.store;
+  const t = stamp(rt);
+  const bytes = valueOf(rt, stream.pid, t);
+  if (stream.mark && !full && bytes.length <= VALUE_BYTES_MAX) {
+    const change = difference(stream.mark, bytes, rt.crc);
+    const record = { kind: RECORD_PATCH, bytes: encode([stream.pid, t, change.patch]) };
+    const long = record.bytes.length;
+    if (long <= LENGTH_MAX && 2 * long < bytes.length && stream.patches + long < stream.size) {
+      if (change.patch) {
+        if (!write(rt, [record])) return false;
+        store.count.patches++;
+        store.count.patchBytes += long + RECORD_HEADER;
+        stream.patches += long;
+        stream.mark = change.mark;
+        store.t = t;
+      }
+      stream.events = 0;
+      stream.due = false;
+      return true;
+    }
+  }
+  const records = baseRecords(stream.pid, t, bytes);
+  const places = write(rt, records);
+  if (!places) return false;
+  written(rt, stream, places[0], bytes, t);
+  return true;
+}
+
+function written(rt: Runtime, stream: Stream, at: number, bytes: Uint8Array, t: number): void {
+  const store = rt.store;
+  stream.at = at;
+  stream.size = bytes.length;
+  stream.patches = 0;
+  stream.events = 0;
+  stream.due = false;
+  stream.mark = bytes.length <= VALUE_BYTES_MAX ? mark(bytes, rt.crc) : null;
+  store.t = t;
+  store.count.bases++;
+  store.count.baseBytes += bytes.length;
+}
+
+/** A session begins: a base of everything as it is now, which nobody outside has seen yet. */
+function begin(rt: Runtime): void {
+  const store = rt.store;
+  const ring = store.ring as Ring;
+  store.streams = [];
+  store.session++;
+  const t = stamp(rt);
+  const records: RingRecord[] = [{ kind: RECORD_BEGIN, bytes: encode([store.session]) }];
+  const bytes: Uint8Array[] = [];
+  const first: number[] = [];
+  addStream(store, BOARD_STREAM);
+  for (let i = 0; i < rt.locals.length; i++) addStream(store, rt.locals[i].pid);
+  let size = 0;
+  for (let i = 0; i < store.streams.length; i++) {
+    bytes.push(valueOf(rt, store.streams[i].pid, t));
+    first.push(records.length);
+    const parts = baseRecords(store.streams[i].pid, t, bytes[i]);
+    for (let j = 0; j < parts.length; j++) records.push(parts[j]);
+    size += bytes[i].length;
+  }
+  records.push({ kind: RECORD_READY, bytes: encode([]) });
+  // what is left of before may help a process that begins anew; where there is no room it has to go
+  if (roomOf(ring) < 2 * size + RESERVE_BYTES) reclaim(ring, ring.end);
+  if (roomOf(ring) < 2 * size + RESERVE_BYTES) {
+    giveUp(rt, 'it is too small: ' + size + ' B of checkpoints do not fit twice into ' + roomOf(ring) + ' B');
+    return;
+  }
+  const places = write(rt, records);
+  if (!places) return;
+  store.on = true;
+  for (let i = 0; i < store.streams.length; i++) written(rt, store.streams[i], places[first[i]], bytes[i], t);
+  reclaim(ring, places[0]);
+}
+
+/** Nothing is recorded any more. `keep`: a boot may begin with the state of the bases (PROTOCOL 6, outside the guard). */
+export function endSession(rt: Runtime, keep: boolean): void {
+  const store = rt.store;
+  if (!store.on) return;
+  write(rt, [{ kind: RECORD_END, bytes: encode([keep]) }]);
+  store.on = false;
+  store.full = false;
+}
+
+/** Forgets what a boot could have begun with: another system comes. */
+export function forgetSession(rt: Runtime): void {
+  if (!rt.store.ring) return;
+  rt.store.on = false;
+  write(rt, [{ kind: RECORD_END, bytes: encode([false]) }]);
+}
+
+/** Processes that came while a session was open have a base before anything of them leaves the board. */
+function addBases(rt: Runtime): void {
+  const store = rt.store;
+  for (let i = 0; i < rt.locals.length; i++) {
+    const pid = rt.locals[i].pid;
+    if (streamOf(store, pid)) continue;
+    const stream = addStream(store, pid);
+    if (!writeBase(rt, stream, true)) return;
+    (streamOf(store, BOARD_STREAM) as Stream).due = true;
+  }
+}
+
+/** Makes durable what has happened since the last call. `wanted`: a session is to be open. */
+export function commit(rt: Runtime, wanted: boolean): void {
+  const store = rt.store;
+  store.facts = [];
+  if (!store.ring) return;
+  if (!store.on) {
+    if (wanted) begin(rt);
+    return;
+  }
+  const records = store.pending;
+  store.pending = [];
+  store.pendingBytes = 0;
+  if (records.length > 0 && !write(rt, records)) return;
+  addBases(rt);
+}
+
+function oldest(store: Store): Stream | null {
+  let found: Stream | null = null;
+  for (let i = 0; i < store.streams.length; i++) {
+    if (!found || store.streams[i].at < found.at) found = store.streams[i];
+  }
+  return found;
+}
+
+/** Bytes that all bases together take. */
+function baseBytes(store: Store): number {
+  let size = 0;
+  for (let i = 0; i < store.streams.length; i++) size += store.streams[i].size;
+  return size;
+}
+
+function dropGone(rt: Runtime): void {
+  const store = rt.store;
+  const kept: Stream[] = [];
+  for (let i = 0; i < store.streams.length; i++) {
+    const stream = store.streams[i];
+    if (stream.pid === BOARD_STREAM || localOf(rt, stream.pid)) kept.push(stream);
+  }
+  store.streams = kept;
+}
+
+/**
+ * Writes the bases that are wanted, and gives up what stands before them; only where all that has happened is durable
+ * and out. Those of processes go before the board's: it takes over what stopped ones have left.
+ */
+export function keepBases(rt: Runtime): void {
+  const store = rt.store;
+  const ring = store.ring;
+  if (!ring || !store.on || store.pending.length > 0) return;
+  const board = streamOf(store, BOARD_STREAM) as Stream;
+  for (let i = 0; i < store.streams.length; i++) {
+    const stream = store.streams[i];
+    if (!localOf(rt, stream.pid)) continue;
+    const long = stream.events >= REPLAY_EVENTS;
+    if ((stream.due || long) && !writeBase(rt, stream, false)) return;
+  }
+  if (board.due || board.events >= REPLAY_EVENTS) {
+    if (!writeBase(rt, board, false)) return;
+    dropGone(rt);
+  }
+  const capacity = ring.data * (ring.sectors - 1);
+  const last = oldest(store) as Stream;
+  if (last.pid !== BOARD_STREAM && !localOf(rt, last.pid)) board.due = true;
+  else if (roomOf(ring) < capacity / 2 && ring.end - last.at > capacity / 4) {
+    if (!writeBase(rt, last, true)) return;
+  }
+  reclaim(ring, (oldest(store) as Stream).at);
+  const full = roomOf(ring) < 2 * baseBytes(store) + RESERVE_BYTES;
+  if (full && !store.full) {
+    const why =
+      'the journal of board ' +
+      rt.hal.board +
+      ' is full: its ' +
+      ring.sectors +
+      ' sectors hold no more than its reserve';
+    rt.abort = why;
+    note(rt, { kind: 'journal', why: why });
+  }
+  store.full = full;
 }

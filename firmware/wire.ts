@@ -6,11 +6,11 @@ import type { Message } from './core/types.ts';
 import type { Crc } from './image.ts';
 import { decode, encode } from './link/cbor.ts';
 
-export const PACKET_DATA = 1; //  [1, from, to, fromBoot, toBoot, kind, n, epoch, ...fields of the kind]
-export const PACKET_ACK = 2; //   [2, of, by, ofBoot, byBoot, n, epoch]: `by` has taken all of `of` up to n, which is of `epoch`
-export const PACKET_INPUT = 3; // [3, device, to, fromBoot, toBoot, i, epoch, data, base]: the channel begins at `base`
-export const PACKET_INPUT_ACK = 4; // [4, device, by, ofBoot, byBoot, i]
-export const PACKET_BEAT = 5; //  [5, board, boot, epoch, plan, op, [pid, role, epoch, V, acked, done, sent][]]
+export const PACKET_DATA = 1; //  [1, from, to, fromLife, toLife, kind, n, epoch, ...fields of the kind]
+export const PACKET_ACK = 2; //   [2, of, by, ofLife, byLife, n, epoch]: `by` has taken all of `of` up to n, which is of `epoch`
+export const PACKET_INPUT = 3; // [3, device, to, fromLife, toLife, i, epoch, data, base]: the channel begins at `base`
+export const PACKET_INPUT_ACK = 4; // [4, device, by, ofLife, byLife, i]
+export const PACKET_BEAT = 5; //  [5, board, life, epoch, plan, op, [pid, role, epoch, V, acked, done, sent][]]
 
 type Fields = (keyof Message)[];
 

@@ -43,6 +43,15 @@ export interface Hal {
   load(text: string): unknown;
   /** runs `fn`; where `interrupts`, throws an Error whose message begins with 'hang' once it exceeds its budget */
   call(fn: () => void): void;
+  /** why the board booted: 'power', or what reset it: 'watchdog', 'fault', 'reset'; 'power' where it cannot tell */
+  cause: string;
+  /**
+   * Keeps a number, in memory that a reset leaves alone and a power cut does not, while a call runs that may never return;
+   * -1 when it has. Null: the board has no such memory.
+   */
+  mark: ((pid: number) => void) | null;
+  /** what `mark` kept when the board booted; -1: nothing */
+  marked: number;
   kick(): void;
   /** restarts the board; does not return on real boards */
   reset(): void;

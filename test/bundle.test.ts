@@ -212,6 +212,9 @@ describe('the board bundle', () => {
       serial: (bytes) => out.push(...bytes),
       bus: () => {},
       output: () => {},
+      cause: 'power',
+      mark: null,
+      marked: -1,
       load: (source) => runInContext(source, context),
       call: (fn) => fn(),
       kick: () => {

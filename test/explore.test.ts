@@ -284,7 +284,7 @@ describe('the link', () => {
     ],
     [
       'nothing is repeated',
-      [['channel.ts', '        repeatHead(rt, outgoing, board);\n      }\n    }', '      }\n    }']],
+      [['channel.ts', '      repeatHead(rt, outgoing, board);\n    }\n  }', '    }\n  }']],
       'link',
       /never arrive/,
     ],

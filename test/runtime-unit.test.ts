@@ -13,6 +13,7 @@ import {
   queueMax,
   repeatDue,
   sendAcks,
+  transmitAll,
 } from '../firmware/channel.ts';
 import type { Message } from '../firmware/core/types.ts';
 import { createDevices, takeInput } from '../firmware/device.ts';
@@ -22,7 +23,7 @@ import { REPEAT_MS, WINDOW } from '../firmware/limits.ts';
 import { unknownPeer } from '../firmware/peer.ts';
 import { openRecords } from '../firmware/record.ts';
 import type { Runtime } from '../firmware/state.ts';
-import { noStore } from '../firmware/store.ts';
+import { closedStore } from '../firmware/store.ts';
 import { decodePacket, encodePacket, PACKET_ACK, PACKET_DATA } from '../firmware/wire.ts';
 import type { Board, Flash, Hal } from '../hal/hal.ts';
 import type { Frame } from '../host/session/frames.ts';
@@ -69,8 +70,16 @@ function bench(board: number): Bench {
     hal,
     crc: crc32,
     records: openRecords(hal.flash, crc32),
-    store: noStore(),
+    store: closedStore(''),
     boot: 3,
+    life: 3,
+    clock: 0,
+    replaying: 0,
+    stirred: false,
+    beatDue: false,
+    recordDue: false,
+    abort: '',
+    flush: () => {},
     board,
     active: version,
     staged: null,
@@ -84,7 +93,7 @@ function bench(board: number): Bench {
     outgoing: [],
     stash: [],
     acks: [],
-    peers: version.plan.boards.map(() => ({ ...unknownPeer(), boot: 7, plan: version.hash, heardAt: 1000 })),
+    peers: version.plan.boards.map(() => ({ ...unknownPeer(), life: 7, plan: version.hash, heardAt: 1000 })),
     lowAt: [],
     devices: createDevices(version.plan, board),
     started: true,
@@ -132,8 +141,10 @@ describe('channels', () => {
     const b = bench(SENSORS);
     const channel = outgoingOf(b.rt, 0, -1, 2);
     for (let n = 1; n <= WINDOW + 10; n++) enqueue(b.rt, channel, app(n));
+    transmitAll(b.rt);
     expect(numbers(b)).toEqual(Array.from({ length: WINDOW }, (_, i) => i + 1));
     acknowledged(b.rt, channel, 4, 1);
+    transmitAll(b.rt);
     expect(numbers(b).slice(WINDOW)).toEqual([WINDOW + 1, WINDOW + 2, WINDOW + 3, WINDOW + 4]);
     expect(channel.ackedQ).toBe(4);
     acknowledged(b.rt, channel, 2, 1);
@@ -145,6 +156,7 @@ describe('channels', () => {
     const b = bench(SENSORS);
     const channel = outgoingOf(b.rt, 0, -1, 2);
     for (let n = 1; n <= 3; n++) enqueue(b.rt, channel, app(n));
+    transmitAll(b.rt);
     b.bus = [];
     b.time += REPEAT_MS - 1;
     repeatDue(b.rt, b.time);
@@ -166,6 +178,7 @@ describe('channels', () => {
     const peer = b.rt.peers[COMPUTE];
     if (peer) peer.plan = 'another';
     enqueue(b.rt, outgoingOf(b.rt, 0, -1, 2), app(1));
+    transmitAll(b.rt);
     expect(b.bus).toEqual([]);
   });
 
@@ -197,6 +210,7 @@ describe('channels', () => {
     const b = bench(SENSORS);
     const channel = outgoingOf(b.rt, 0, -1, 2);
     for (let n = 1; n <= 4; n++) enqueue(b.rt, channel, app(n, n < 3 ? 1 : 2));
+    transmitAll(b.rt);
     dropOld(channel, 2);
     expect(channel.queue.map((m) => m.n)).toEqual([3, 4]);
     expect(channel.flying).toBe(2);

@@ -117,9 +117,9 @@ function hearWord(self: Process, event: Event, effects: Effect[]): void {
     else if (self.cut) refuse('a cut is under way');
     else freeze(self, 'commit', self.op.id, 'operator', effects);
   } else {
-    if (self.guarded && !self.cut) self.failed = 'aborted by the operator';
+    if (self.guarded && !self.cut) self.failed = event.why || 'aborted by the operator';
     else if (self.cut && !self.cut.reported)
-      turn(self.cut, self.guarded ? 'recovery' : 'cancel', 'aborted by the operator');
+      turn(self.cut, self.guarded ? 'recovery' : 'cancel', event.why || 'aborted by the operator');
     else refuse('nothing to abort');
   }
 }

@@ -6,7 +6,7 @@ import type { Application, Operation, Pid } from '../../firmware/core/types.ts';
 import { REPEAT_MS } from '../../firmware/limits.ts';
 import { crc32 } from '../../firmware/link/crc.ts';
 import type { Local, Outgoing, Runtime } from '../../firmware/state.ts';
-import { noStore } from '../../firmware/store.ts';
+import { closedStore } from '../../firmware/store.ts';
 import type { Hal } from '../../hal/hal.ts';
 import type { LinkShape } from './link-shapes.ts';
 
@@ -79,18 +79,20 @@ export function wake(
   put: (bytes: Uint8Array) => void,
 ): Runtime {
   const hal = { now: () => now, random: () => 0, bus: put } as unknown as Hal;
-  const local = { pid: end.self.pid, name: '', self: end.self, app: NO_APP, frozenAt: -1 } as unknown as Local;
-  const peer = { boot: end.peer, heardAt: now, plan: 'p', op: '', epoch: 0, pids: [] };
+  const local = { seed: 0, pid: end.self.pid, name: '', self: end.self, app: NO_APP, frozenAt: -1 } as unknown as Local;
+  const peer = { life: end.peer, heardAt: now, plan: 'p', op: '', epoch: 0, lowest: 0, pids: [] };
   const rt = {
     hal,
     crc: crc32,
-    store: noStore(),
-    boot: end.boot,
+    store: closedStore(''),
+    life: end.boot,
+    clock: 0,
+    replaying: 0,
     board,
     active: { plan: PLAN, hash: 'p', modules: {} },
     staged: null,
     op: null,
-    other: shape.seat ? AFTER : null,
+    other: shape.seat ? { plan: AFTER, hash: 'q', modules: {} } : null,
     previous: '',
     epoch: 0,
     guarded: false,

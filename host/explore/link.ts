@@ -4,11 +4,11 @@
 // and without a bound. What arrives damaged is dropped by its CRC, as if it were lost.
 
 import { hearPacket } from '../../firmware/bus.ts';
-import { enqueue, outgoingOf, repeatDue, sendAcks } from '../../firmware/channel.ts';
+import { enqueue, outgoingOf, repeatDue } from '../../firmware/channel.ts';
 import { renumber } from '../../firmware/core/process.ts';
 import type { Pid } from '../../firmware/core/types.ts';
 import { REPEAT_MAX_MS } from '../../firmware/limits.ts';
-import { pump } from '../../firmware/runtime.ts';
+import { pump, release } from '../../firmware/runtime.ts';
 import type { Runtime } from '../../firmware/state.ts';
 import type { End } from './link-end.ts';
 import { endOf, hex, OPERATION, processOf, sleep, wake } from './link-end.ts';
@@ -76,20 +76,14 @@ export class LinkSystem {
     const end = link.ends[board] as End;
     const frames: string[] = [];
     const rt = wake(this.shape, end, board, now, (bytes) => frames.push(hex(bytes)));
-    if (board === 1) {
-      rt.store = {
-        append: (_, __, event) => {
-          this.steps++;
-          this.events.push(event as never);
-        },
-        commit() {},
-      };
-    }
-    if (board === 0) rt.store = { append: () => this.steps++, commit() {} };
+    rt.trace = ({ event }) => {
+      this.steps++;
+      if (board === 1) this.events.push(event as never);
+    };
     const { epoch } = end.self;
     run(rt);
     pump(rt);
-    sendAcks(rt);
+    release(rt);
     sleep(rt, end);
     if (board === 1) this.look(link, epoch);
     return frames;

@@ -23,6 +23,10 @@ export interface BoardOptions {
   output(device: string, bytes: Uint8Array): void;
   kick?(): void;
   reset(): void;
+  /** why it boots, and what stands in the memory that a reset leaves alone (hal.ts) */
+  cause?: string;
+  marked?: number;
+  mark?(pid: number): void;
   /** a call had to be interrupted */
   interrupted?(): void;
 }
@@ -87,6 +91,9 @@ export function bootBoard(options: BoardOptions): Board {
       context[CALL] = fn;
       run(call, options.handlerMs, 'a call');
     },
+    cause: options.cause ?? 'power',
+    mark: options.mark ?? null,
+    marked: options.marked ?? -1,
     kick: () => {
       options.kick?.();
     },

@@ -3,14 +3,14 @@
 
 import { pack, unpack } from '../../firmware/link/pack.ts';
 import type { Field } from '../../firmware/plan.ts';
-import type { Board } from '../../hal/hal.ts';
+import type { Board, Flash } from '../../hal/hal.ts';
 import type { TraceLine } from '../check/types.ts';
 import { EXIT, Failure } from '../failure.ts';
 import type { CreateWorld, DeviceWorld, Image, Lab, LabBoard, Progress, Reply, WorldRecord } from '../lab.ts';
 import { BoardLink } from '../session/link.ts';
 import { bootBoard } from './board.ts';
-import type { Nor, NorOptions } from './nor.ts';
-import { openNor } from './nor.ts';
+import type { Cut, Nor, NorOptions } from './nor.ts';
+import { openNor, PowerCut } from './nor.ts';
 import { EventQueue } from './queue.ts';
 import type { Random } from './random.ts';
 import { createRandom } from './random.ts';
@@ -65,8 +65,31 @@ const LINK_SESSION = 1;
 /** A promise that the lab's time does not settle by then is a bug of ours, ms. */
 const STUCK_MS = 3_600_000;
 
+/** A power cut in the middle of what a board does. */
+export interface Kill {
+  /** at one of its calls of the HAL, which then does nothing; or within a program or erase of its flash */
+  at: 'call' | 'flash';
+  /** so many others come before */
+  more: number;
+  /** `flash`: how far the operation comes, and which bits where any may be */
+  how?: Cut;
+  seed?: number;
+  /** then power comes back, ms */
+  offMs: number;
+}
+
+/** One run of a board's firmware, from boot to power cut: what is dead does nothing any more, whatever it calls. */
+interface Life {
+  dead: boolean;
+}
+
 interface Seat {
   options: LockstepBoard;
+  life: Life;
+  kill: Kill | null;
+  /** memory that a reset leaves alone */
+  marked: number;
+  cause: string;
   nor: Nor;
   board: Board | null;
   random: Random;
@@ -127,6 +150,10 @@ export class Lockstep implements Lab {
   private createSeat(options: LockstepBoard): Seat {
     const seat: Seat = {
       options,
+      life: { dead: true },
+      kill: null,
+      marked: -1,
+      cause: 'power',
       nor: openNor(options.flash),
       board: null,
       random: createRandom(this.options.seed, options.name),
@@ -181,38 +208,74 @@ export class Lockstep implements Lab {
   private boot(seat: Seat): void {
     seat.boots++;
     seat.resetting = false;
-    seat.board = bootBoard({
-      bundle: this.options.bundle,
-      name: seat.options.name,
-      flash: seat.nor,
-      memoryBytes: seat.options.memoryBytes,
-      interrupts: seat.options.interrupts,
-      handlerMs: HANDLER_MS,
-      now: () => this.time + seat.cost,
-      random: () => seat.random.bits(),
-      serial: (bytes) => {
-        if (this.options.traces !== false || bytes[2] !== 0x13) seat.receive(bytes);
-      },
-      bus: (bytes) => {
-        this.broadcast(seat, bytes);
-      },
-      output: (device, bytes) => {
-        this.deviceOutput(device, bytes);
-      },
-      reset: () => {
-        seat.resetting = true;
-      },
-      interrupted: () => {
-        seat.cost += INTERRUPT_MS;
-      },
+    const life: Life = { dead: false };
+    seat.life = life;
+    /** A call of the HAL: does what it is for, unless power goes now, or has gone. */
+    const alive = (): boolean => {
+      const kill = seat.kill;
+      if (!life.dead && kill?.at === 'call' && kill.more-- <= 0) life.dead = true;
+      return !life.dead;
+    };
+    this.run(seat, () => {
+      seat.board = bootBoard({
+        bundle: this.options.bundle,
+        name: seat.options.name,
+        flash: this.flashOf(seat, life),
+        memoryBytes: seat.options.memoryBytes,
+        interrupts: seat.options.interrupts,
+        handlerMs: HANDLER_MS,
+        now: () => this.time + seat.cost,
+        random: () => seat.random.bits(),
+        serial: (bytes) => {
+          if (alive() && (this.options.traces !== false || bytes[2] !== 0x13)) seat.receive(bytes);
+        },
+        bus: (bytes) => {
+          if (alive()) this.broadcast(seat, bytes);
+        },
+        output: (device, bytes) => {
+          if (alive()) this.deviceOutput(device, bytes);
+        },
+        cause: seat.cause,
+        marked: seat.marked,
+        mark: (pid) => {
+          if (alive()) seat.marked = pid;
+        },
+        reset: () => {
+          if (alive()) seat.resetting = true;
+        },
+        interrupted: () => {
+          seat.cost += INTERRUPT_MS;
+        },
+      });
     });
-    this.run(seat, () => {});
+  }
+
+  /** The flash as a board sees it: once power is gone it does nothing. */
+  private flashOf(seat: Seat, life: Life): Flash {
+    const { nor } = seat;
+    const within = <T>(work: () => T): T => {
+      if (life.dead) throw new PowerCut('no power');
+      try {
+        return work();
+      } catch (error) {
+        if (error instanceof PowerCut) life.dead = true;
+        throw error;
+      }
+    };
+    return {
+      sectorBytes: nor.sectorBytes,
+      sectors: nor.sectors,
+      programBytes: nor.programBytes,
+      read: (at, length) => within(() => nor.read(at, length)),
+      program: (at, bytes) => within(() => nor.program(at, bytes)),
+      erase: (sector) => within(() => nor.erase(sector)),
+    };
   }
 
   /** Calls a board, and asks it when it wants to be called again. */
   private run(seat: Seat, call: (board: Board) => void): void {
     const board = seat.board;
-    if (!board) return;
+    if (!board && seat.life.dead) return;
     if (seat.busyUntil > this.time) {
       this.queue.add(seat.busyUntil, () => {
         if (seat.board === board) this.run(seat, call);
@@ -220,26 +283,55 @@ export class Lockstep implements Lab {
       return;
     }
     seat.cost = 0;
-    call(board);
-    const next = board.poll();
+    let next = this.time;
+    try {
+      call(board as Board);
+      if (seat.board) next = seat.board.poll();
+    } catch (error) {
+      if (!seat.life.dead) throw error;
+    }
+    if (seat.life.dead) {
+      const offMs = seat.kill?.offMs ?? REBOOT_MS;
+      seat.kill = null;
+      this.cut(seat);
+      this.queue.add(this.time + offMs, () => {
+        if (!seat.board) this.boot(seat);
+      });
+      return;
+    }
     seat.busyUntil = this.time + seat.cost;
     const wake = ++seat.wake;
     this.queue.add(Math.max(next, seat.busyUntil, this.time + CALL_MS), () => {
       if (seat.wake === wake) this.run(seat, () => {});
     });
     if (seat.resetting) {
+      const { marked } = seat;
       this.cut(seat);
+      seat.cause = 'reset';
+      seat.marked = marked;
       this.queue.add(this.time + REBOOT_MS, () => {
         if (seat.resetting && !seat.board) this.boot(seat);
       });
     }
   }
 
+  /** Power goes. */
   private cut(seat: Seat): void {
     seat.board = null;
+    seat.life.dead = true;
+    seat.cause = 'power';
+    seat.marked = -1;
     seat.wake++;
     seat.busyUntil = 0;
+    seat.nor.calm();
     this.emit({ v: 1, t: Math.round(this.time * 1000), board: seat.options.name, note: { kind: 'off' } });
+  }
+
+  /** Power will go in the middle of what this board does. */
+  kill(name: string, kill: Kill): void {
+    const seat = this.seatOf(name);
+    seat.kill = { ...kill };
+    if (kill.at === 'flash') seat.nor.cut(kill.more, kill.how ?? 'none', kill.seed);
   }
 
   private broadcast(from: Seat, bytes: Uint8Array): void {
@@ -395,6 +487,7 @@ export class Lockstep implements Lab {
   async close(): Promise<void> {
     for (const seat of this.seats.values()) {
       seat.board = null;
+      seat.life.dead = true;
       seat.nor.close();
     }
   }
