@@ -18,7 +18,7 @@ import {
 import type { Message } from '../firmware/core/types.ts';
 import { createDevices, takeInput } from '../firmware/device.ts';
 import { admit, createDriver, renewDriver } from '../firmware/driver.ts';
-import { bodyMax, encodeImage, readSlot } from '../firmware/image.ts';
+import { bodyMax, encodeImage, readSlot, slotAt } from '../firmware/image.ts';
 import { REPEAT_MS, WINDOW } from '../firmware/limits.ts';
 import { unknownPeer } from '../firmware/peer.ts';
 import { openRecords } from '../firmware/record.ts';
@@ -493,7 +493,7 @@ describe('agent', () => {
   test('damaged flash under the active image is told, and mended by flashing', () => {
     const desk = flashed();
     const slot = readSlot(desk.nor, 0, crc32) && typeof readSlot(desk.nor, 0, crc32) !== 'string' ? 0 : 1;
-    const at = 2 * 4096 + slot * Math.floor(62 / 4) * 4096 + 500;
+    const at = slotAt(desk.nor, slot) + 500;
     desk.nor.bytes[at] = (desk.nor.bytes[at] as number) ^ 1;
     desk.boot();
     expect(desk.ask('hello')).toMatchObject({ plan: null, problem: 'its body is damaged' });
