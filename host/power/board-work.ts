@@ -15,7 +15,7 @@ import { checkRules } from './fork.ts';
 import type { Shape } from './ring-work.ts';
 import { Complaint } from './tally.ts';
 
-/** Two sectors of records, and slots of as few sectors as an image of some hundred bytes needs. */
+/** The sectors of records, and slots of as few sectors as an image of some hundred bytes needs. */
 export const BOARD_SHAPES: Shape[] = [
   { sectorBytes: 256, sectors: RECORD_SECTORS + 8, programBytes: 4 },
   { sectorBytes: 512, sectors: RECORD_SECTORS + 4, programBytes: 8 },
@@ -27,6 +27,8 @@ const CHUNK = 256;
 export interface BoardModel {
   /** what flash may say: the last record that was saved, and those since on which power was cut */
   may: string[];
+  /** bits of a record may be in doubt, until one more is saved */
+  doubtful: boolean;
   /** of the next image, and of the next record */
   images: number;
   saves: number;
@@ -80,7 +82,8 @@ class BoardOwner {
       throw new Complaint(`the board's record is ${text}, and not ${model.may.join(' or ')}`, 'record');
     }
     // once it was there it stays, unless its bits are in doubt
-    if (!(torn === 'unstable' && left?.how === 'random')) model.may = [text];
+    if (torn === 'unstable' && left?.how === 'random') model.doubtful = true;
+    if (!model.doubtful) model.may = [text];
     const [active = '', staged = ''] = value.quarantined;
     this.#checkSlot('active', value.active, active);
     this.#checkSlot('staged', value.staged, staged);
@@ -106,6 +109,7 @@ class BoardOwner {
     model.may.push(text);
     saveRecord(this.#records);
     model.may = [text];
+    model.doubtful = false;
     checkRules(nor);
   }
 
@@ -194,6 +198,15 @@ export const BOARD_WORKLOADS: Record<string, (owner: BoardOwner) => void> = {
     owner.stage();
     owner.install();
   },
+  /** the least of it, for pairs of power cuts */
+  short(owner) {
+    owner.boot();
+    owner.install();
+    owner.boot();
+    owner.stage();
+    owner.commit();
+    owner.save();
+  },
 };
 
 /** After a power cut: the board starts, and is made to do what it may have been doing. */
@@ -209,7 +222,7 @@ function goOn(owner: BoardOwner): void {
 }
 
 function boardModel(): BoardModel {
-  return { may: [NOTHING], images: 0, saves: 0 };
+  return { may: [NOTHING], doubtful: false, images: 0, saves: 0 };
 }
 
 /** Anything a board may do with its records and slots. */

@@ -55,10 +55,9 @@ export const QUICK: Scale = {
 const PAIR_UNITS = [4, 8, 256];
 
 function workloadsOf(part: Part): string[] {
-  if (part === 'ring') return Object.keys(WORKLOADS).filter((name) => name !== 'short');
-  if (part === 'pairs') return ['short'];
-  if (part === 'board' || part === 'board-pairs') return Object.keys(BOARD_WORKLOADS);
-  return ['any'];
+  if (part.endsWith('cycles')) return ['any'];
+  if (part.endsWith('pairs')) return ['short'];
+  return Object.keys(part === 'board' ? BOARD_WORKLOADS : WORKLOADS).filter((name) => name !== 'short');
 }
 
 function shapesOf(part: Part): Shape[] {

@@ -40,6 +40,8 @@ export interface RingModel {
 const FIRST = 1;
 export const BESIDE = 2;
 const WALK_MAX = 5000;
+/** That a record takes beside its bytes, at most: header and blanks up to the next. */
+const HEADER = 12;
 
 export function ringModel(): RingModel {
   return { known: [], kept: 0, pending: null, maybe: [], serial: 1, salt: 7 };
@@ -226,12 +228,20 @@ export class RingOwner {
     this.keep(Math.ceil(this.needed() / 2));
     if (this.append(lengths)) return;
     this.keep(1);
-    if (this.append(lengths)) return;
-    const { roomOf } = this.#code;
+    if (this.append(lengths) || !this.#mustFit(lengths)) return;
     const what = `${lengths.reduce((sum, n) => sum + n, 0)} B in ${lengths.length} records`;
-    throw new Complaint(
-      `there is no room for ${what} though all but one record is given up: room ${roomOf(this.#ring)}`,
-    );
+    const room = this.#code.roomOf(this.#ring);
+    throw new Complaint(`there is no room for ${what} though all but one record is given up: room ${room}`);
+  }
+
+  /** Where the last record and the batch, each begun anywhere in a sector, take no more sectors than there are. */
+  #mustFit(lengths: number[]): boolean {
+    const { model, flash } = this.bench;
+    const data = flash.sectorBytes - Math.max(16, flash.programBytes);
+    const sectors = (bytes: number) => Math.ceil((bytes + flash.programBytes) / data) + 1;
+    const batch = lengths.reduce((sum, n) => sum + n + HEADER, 0);
+    const last = model.known[model.known.length - 1];
+    return sectors(batch) + sectors(last ? last.bytes.length + HEADER : 0) <= flash.sectors - BESIDE;
   }
 
   /** The flash beside its region is as it was. */
