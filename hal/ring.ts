@@ -15,7 +15,7 @@ export interface RingRecord {
 
 /** A record as it stands in the ring. */
 export interface Placed extends RingRecord {
-  /** its address: by it it is read and given up. Addresses only grow, and none is used twice */
+  /** its address: by it it is read and given up. Addresses only grow; it stays the same for as long as the record is there */
   at: number;
   /** first address behind it */
   end: number;
@@ -38,38 +38,45 @@ export interface Ring {
   data: number;
   /** batches begin at multiples of it */
   unit: number;
-  /** newest sector, counted from the first that the ring ever had; -1: none */
+  /** newest sector in which a record ends, counted from the first that the ring ever had; -1: none */
   head: number;
-  /** address of the next batch, and number of its first record */
+  /** newest sector that may have been programmed: what is behind the head was never finished */
+  newest: number;
+  /** first address behind the last record, and number of the next one */
   end: number;
   next: number;
   /** sector of the oldest record that is needed, and the same as flash knows it: from there on nothing is erased */
   tail: number;
   durable: number;
-  /** by sector of the region: how far before its first byte the record begins that this byte belongs to, in 4 bytes */
-  starts: Uint16Array;
-  /** sectors behind the head that are erased: this run of the board has done it, appearances do not count */
+  /** sectors behind the head that are erased: since this mount, for appearances do not count */
   ahead: number;
   /** bytes of the largest batch so far: so much is to be erased ahead */
   largest: number;
-  /** records that were there and can no longer be read, as far as is known */
+  /** records that were there and cannot be read, as far as is known: by the mount, then by the last reading of all */
   lost: number;
+  /** by sector of the region, in 4 bytes: how far behind its first byte the next record begins; NONE: no header */
+  firsts: Uint16Array;
+  /** the same: how far before its first byte the records began that it begins with a copy of; 0: it does not */
+  copies: Uint16Array;
+  /** not null: the ring's last program may be torn, so it goes on in a new sector, with a copy of these records */
+  last: Placed[] | null;
 }
 
 export const LENGTH_MAX = 8192;
 /** Bytes of one batch, headers included. */
-export const BATCH_MAX = 16384;
+export const BATCH_MAX = 16380;
 export const KIND_MAX = 14;
-/** A ring of fewer could not hold a record and be erased at the same time. */
+/** A ring of fewer would be full for good: one to keep, one to write, one to go on in after a power cut. */
 export const SECTORS_MIN = 3;
 /** For more there is no room in a sector's header. */
 export const SECTORS_MAX = 128;
 export const RECORD_HEADER = 8;
 export const SECTOR_HEADER = 12;
 const NUMBERS = 0x2000;
-const KIND_TAIL = 15;
+/** The ring's own records: a tail, told by its length, or a copy. */
+const KIND_OWN = 15;
 const TAIL_BYTES = 4;
-const CHUNK = 256;
+const NONE = 0xffff;
 const BLANK = 0xff;
 
 function up(n: number, unit: number): number {
@@ -84,22 +91,44 @@ function get32(bytes: Uint8Array, at: number): number {
   return (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0;
 }
 
-/** Where an address stands in flash. */
-function placeOf(ring: Ring, at: number): number {
-  const sector = Math.floor(at / ring.data);
-  return (ring.first + (sector % ring.sectors)) * ring.flash.sectorBytes + ring.header + (at - sector * ring.data);
+function blanks(length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  for (let i = 0; i < length; i++) bytes[i] = BLANK;
+  return bytes;
 }
 
-/** Bytes from an address on; sectors' headers are left out. */
-function load(ring: Ring, at: number, length: number): Uint8Array {
-  const room = ring.data - (at % ring.data);
-  if (length <= room) return ring.flash.read(placeOf(ring, at), length);
+/** Where a sector stands in flash. */
+function placeOf(ring: Ring, sector: number): number {
+  return (ring.first + (sector % ring.sectors)) * ring.flash.sectorBytes;
+}
+
+function sectorOf(ring: Ring, at: number): number {
+  return Math.floor(at / ring.data);
+}
+
+/** Bytes of flash; null: they cannot be read. A part with error correction refuses what a power cut has torn. */
+function cells(ring: Ring, place: number, length: number): Uint8Array | null {
+  try {
+    return ring.flash.read(place, length);
+  } catch (error) {
+    return null;
+  }
+}
+
+/** Bytes from an address on, the headers of sectors left out; null: they cannot be read. */
+function load(ring: Ring, at: number, length: number): Uint8Array | null {
   const out = new Uint8Array(length);
-  let done = 0;
-  while (done < length) {
-    const part = Math.min(length - done, ring.data - ((at + done) % ring.data));
-    out.set(ring.flash.read(placeOf(ring, at + done), part), done);
-    done += part;
+  for (let done = 0; done < length; ) {
+    const sector = sectorOf(ring, at + done);
+    const offset = at + done - sector * ring.data;
+    const bytes = cells(
+      ring,
+      placeOf(ring, sector) + ring.header + offset,
+      Math.min(length - done, ring.data - offset),
+    );
+    if (!bytes) return null;
+    out.set(bytes, done);
+    done += bytes.length;
   }
   return out;
 }
@@ -109,165 +138,208 @@ function seed(ring: Ring, at: number): number {
   const place = new Uint8Array(12);
   put32(place, 0, ring.salt);
   put32(place, 4, at % 0x100000000);
-  put32(place, 8, Math.floor(at / 0x100000000));
+  put32(place, 8, Math.floor(at / 0x100000000) + 0x10000 * ring.sectors);
   return ring.crc(place, 0, 12, 0);
 }
 
-function recordWord(length: number, begin: boolean, kind: number, number: number): number {
-  return (length | (begin ? 0x4000 : 0) | (kind << 15) | (number << 19)) >>> 0;
+/** The check of a record: over the word, then over the payload. */
+function checkOf(ring: Ring, at: number, word: Uint8Array, bytes: Uint8Array): number {
+  return ring.crc(bytes, 0, bytes.length, ring.crc(word, 0, 4, seed(ring, at)));
 }
 
-function recordCheck(ring: Ring, at: number, bytes: Uint8Array, from: number, length: number): number {
-  // the word, then the payload: the check itself stands between them
-  return ring.crc(bytes, from + 8, from + 8 + length, ring.crc(bytes, from, from + 4, seed(ring, at)));
-}
-
-/** The record at an address; null: there is none that is whole. */
-export function readRecord(ring: Ring, at: number): Placed | null {
-  const head = load(ring, at, RECORD_HEADER);
+/** The record of an address whose bytes stand at address `from`; null: there is none that is whole. */
+function readFrom(ring: Ring, at: number, from: number): Placed | null {
+  const head = load(ring, from, RECORD_HEADER);
+  if (!head) return null;
   const word = get32(head, 0);
   const length = word & 0x3fff;
-  if (length > LENGTH_MAX) return null;
-  const bytes = load(ring, at, RECORD_HEADER + length);
-  if (recordCheck(ring, at, bytes, 0, length) !== get32(bytes, 4)) return null;
+  // what runs on into a sector that is not there was never finished, whatever it looks like
+  if (from + RECORD_HEADER + length > (ring.head + 1) * ring.data) return null;
+  const bytes = load(ring, from + RECORD_HEADER, length);
+  if (!bytes || checkOf(ring, at, head, bytes) !== get32(head, 4)) return null;
   return {
     at: at,
     end: at + up(RECORD_HEADER + length, 4),
     number: word >>> 19,
     begin: (word & 0x4000) !== 0,
     kind: (word >>> 15) & 15,
-    bytes: bytes.subarray(RECORD_HEADER),
+    bytes: bytes,
   };
 }
 
-/** The first sector that must stay if the records from sector `tail` on are needed: reading begins there. */
-function keptFrom(ring: Ring, tail: number): number {
-  const sector = Math.min(tail, Math.max(0, ring.head));
-  return Math.floor((sector * ring.data - 4 * ring.starts[sector % ring.sectors]) / ring.data);
+/** The sector that says what counts of the addresses before it, down to this one; -1: none, all counts as it is. */
+function copyOf(ring: Ring, at: number): number {
+  for (let sector = sectorOf(ring, at) + 1; sector <= ring.head; sector++) {
+    const start = sector * ring.data;
+    if (start - ring.data - at > BATCH_MAX) return -1;
+    const back = 4 * ring.copies[sector % ring.sectors];
+    if (back > 0 && at >= start - back) return sector;
+  }
+  return -1;
 }
 
-/** A later record than the one expected, in a batch of its own: what was expected had been there. */
-function isLater(ring: Ring, record: Placed, number: number): boolean {
-  const distance = (record.number - number + NUMBERS) % NUMBERS;
-  return record.begin && distance > 0 && distance < NUMBERS / 2;
+/** The record at an address; null: there is none that is whole. */
+export function readRecord(ring: Ring, at: number): Placed | null {
+  if (at >= ring.end) return null;
+  if (ring.last) for (let i = 0; i < ring.last.length; i++) if (ring.last[i].at === at) return ring.last[i];
+  const sector = copyOf(ring, at);
+  if (sector < 0) return readFrom(ring, at, at);
+  const start = sector * ring.data;
+  const offset = at - start + 4 * ring.copies[sector % ring.sectors];
+  const head = load(ring, start, 4);
+  if (!head || offset >= (get32(head, 0) & 0x3fff)) return null;
+  return readFrom(ring, at, start + RECORD_HEADER + offset) || readFrom(ring, at, at);
+}
+
+/** How much later a number is than another. */
+function later(number: number, than: number): number {
+  return (number - than + NUMBERS) % NUMBERS;
+}
+
+/** The number that follows a record. The ring's own take none. */
+function numberBehind(record: Placed): number {
+  return (record.number + (record.kind === KIND_OWN ? 0 : 1)) % NUMBERS;
 }
 
 /**
- * The record of this number that follows address `from`, or the first later one if that one cannot be read; null:
- * none up to `to`. Behind a torn batch the next one stands at the next unit that was still blank.
+ * The record at an address, or the first record of a batch behind it: of this number, or of a later one if what is
+ * between cannot be read. -1: any number. Null: none.
  */
-function search(ring: Ring, from: number, number: number, to: number): Placed | null {
-  const close = from < to ? readRecord(ring, from) : null;
-  if (close && close.number === number && close.end <= to) return close;
-  let later: Placed | null = null;
-  for (let at = up(from, ring.unit); at < to; at += ring.unit) {
-    if (at === from) continue;
-    const record = readRecord(ring, at);
-    if (!record || !record.begin || record.end > to) continue;
-    if (record.number === number) return record;
-    if (!later && isLater(ring, record, number)) later = record;
+function seek(ring: Ring, from: number, number: number): Placed | null {
+  let record = readRecord(ring, from);
+  for (let at = up(from + 1, ring.unit); !record && at < ring.end; at += ring.unit) {
+    record = readRecord(ring, at);
+    // one that is no first record may be of a batch that was never finished
+    if (record && !(record.begin && (number < 0 || later(record.number, number) < NUMBERS / 2))) record = null;
   }
-  return later;
+  if (record) ring.lost += number < 0 ? (record.at > from ? 1 : 0) : later(record.number, number);
+  return record;
+}
+
+/** The owner's next record from an address on. */
+function follow(ring: Ring, from: number, number: number): Placed | null {
+  let at = from;
+  let wanted = number;
+  while (at < ring.end) {
+    let record = readRecord(ring, at);
+    const sector = record ? -1 : copyOf(ring, at);
+    if (sector >= 0) at = sector * ring.data;
+    else {
+      record = seek(ring, at, wanted);
+      if (!record || record.kind !== KIND_OWN) return record;
+      at = record.end;
+      wanted = record.number;
+    }
+  }
+  return null;
 }
 
 /** The record behind another one; null: that was the last. */
 export function nextRecord(ring: Ring, record: Placed): Placed | null {
-  return follow(ring, record.end, (record.number + 1) % NUMBERS);
+  return follow(ring, record.end, numberBehind(record));
 }
 
-/** The first record that stands wholly or partly in the oldest sector that is needed; null: the ring is empty. */
+/** Address of the first record that no longer counts as it stands, but as its copy. */
+function copyFrom(ring: Ring): number {
+  return ring.last && ring.last.length > 0 ? ring.last[0].at : ring.end;
+}
+
+/** The first record in the oldest sector that is needed; null: the ring is empty. */
 export function firstRecord(ring: Ring): Placed | null {
-  if (ring.head < 0) return null;
-  const found = headerOf(ring, Math.min(ring.tail, ring.head));
-  return found ? follow(ring, found.start, found.number) : null;
-}
-
-function follow(ring: Ring, from: number, number: number): Placed | null {
-  for (let at = from, wanted = number; ; ) {
-    const record = search(ring, at, wanted, ring.end);
-    if (!record) return null;
-    if (record.number !== wanted) ring.lost += (record.number - wanted + NUMBERS) % NUMBERS;
-    if (record.kind !== KIND_TAIL) return record;
-    at = record.end;
-    wanted = (record.number + 1) % NUMBERS;
+  ring.lost = 0;
+  if (ring.tail > ring.head) return follow(ring, copyFrom(ring), -1);
+  for (let sector = ring.tail; sector <= ring.head; sector++) {
+    const index = sector % ring.sectors;
+    let at = sector * ring.data;
+    if (ring.firsts[index] !== NONE) {
+      at += 4 * (ring.copies[index] > 0 ? -ring.copies[index] : ring.firsts[index]);
+      // all that stood in a sector whose header is gone may be in the copy that this one begins with
+      if (sector > ring.tail && at > ring.tail * ring.data) ring.lost = 1;
+      return follow(ring, at, -1);
+    }
   }
+  return null;
 }
 
 interface Header {
   sector: number;
-  /** sectors before this one that hold what is needed */
-  back: number;
-  /** address and number of the record that its first byte belongs to */
+  /** oldest sector that was needed then */
+  tail: number;
+  /** where the record begins to which its first byte belongs, or the copied ones began */
   start: number;
-  number: number;
+  /** where the next record begins */
+  next: number;
+  copy: boolean;
 }
 
 /** The header of the sector of this index in the region; null: it has none that is whole. */
 function readHeader(ring: Ring, index: number): Header | null {
-  const bytes = ring.flash.read((ring.first + index) * ring.flash.sectorBytes, SECTOR_HEADER);
-  if (ring.crc(bytes, 0, 8, seed(ring, 0)) !== get32(bytes, 8)) return null;
+  const bytes = cells(ring, placeOf(ring, index), SECTOR_HEADER);
+  if (!bytes || ring.crc(bytes, 0, 8, seed(ring, index)) !== get32(bytes, 8)) return null;
   const a = get32(bytes, 0);
   const b = get32(bytes, 4);
-  const sector = a & 0x1ffffff;
-  if (sector % ring.sectors !== index) return null;
-  return { sector: sector, back: a >>> 25, start: sector * ring.data - 4 * (b & 0xfff), number: (b >>> 12) & 0x1fff };
+  const sector = (a & 0xffffff) * ring.sectors + index;
+  return {
+    sector: sector,
+    tail: sector - ((a >>> 24) & 0x7f),
+    start: sector * ring.data - 4 * (b & 0xffff),
+    next: sector * ring.data + 4 * (b >>> 16),
+    copy: a >>> 31 > 0,
+  };
 }
 
-function headerOf(ring: Ring, sector: number): Header | null {
-  const header = readHeader(ring, sector % ring.sectors);
-  return header && header.sector === sector ? header : null;
+/** Nothing was programmed at the place of the next batch: only then does the mount not look farther. */
+function isBlank(ring: Ring, at: number): boolean {
+  const bytes = load(ring, at, RECORD_HEADER);
+  return !!bytes && (get32(bytes, 0) & get32(bytes, 4)) === -1;
 }
 
-/** First address from `from` on behind which all cells up to `to` are blank. */
-function blankFrom(ring: Ring, from: number, to: number): number {
-  let end = from;
-  for (let at = from; at < to; ) {
-    const bytes = load(ring, at, Math.min(CHUNK, to - at));
-    for (let i = 0; i < bytes.length; i++) if (bytes[i] !== BLANK) end = at + i + 1;
-    at += bytes.length;
-  }
-  return end;
-}
-
-/** A torn record that begins here may have programmed blanks up to here; what is programmed twice some parts refuse. */
-function declared(ring: Ring, at: number, number: number, limit: number): number {
-  if (at + RECORD_HEADER > limit) return at;
-  const word = get32(load(ring, at, 4), 0);
-  const length = word & 0x3fff;
-  if (length > LENGTH_MAX || word >>> 19 !== number) return at;
-  return Math.min(limit, up(at + RECORD_HEADER + length, ring.unit));
-}
-
-/** Finds the end of what is whole, and the first place behind it where nothing was ever programmed. */
-function findEnd(ring: Ring, start: number, number: number): void {
-  let at = start;
-  let next = number;
-  const limit = (ring.head + 1) * ring.data;
+/** Takes a sector for the head, if a record ends in it. `certain`: the tail as older sectors have it. */
+function scan(ring: Ring, header: Header, certain: number): boolean {
+  const base = header.sector * ring.data;
+  ring.head = header.sector;
+  ring.end = base + ring.data;
+  ring.durable = certain;
+  let at = header.copy ? header.next : header.start;
+  let number = -1;
+  let tail = header.tail;
+  let last: Placed[] = [];
+  let found = false;
   for (;;) {
-    let record = at < limit ? readRecord(ring, at) : null;
-    // what goes on in a sector without a header was never finished, whatever it looks like
-    if (!record || record.number !== next || record.end > limit) {
-      const torn = blankFrom(ring, up(at, ring.unit), limit);
-      record = search(ring, at, next, up(torn, ring.unit));
-      if (!record) {
-        // a sector that is opened stays the head, even if the batch that opened it is torn
-        ring.end = Math.max(up(torn, ring.unit), ring.head * ring.data, declared(ring, at, next, limit));
-        break;
-      }
-      if (record.number !== next) ring.lost += (record.number - next + NUMBERS) % NUMBERS;
+    let record = readRecord(ring, at);
+    if (!record) {
+      if (isBlank(ring, up(at, ring.unit))) break;
+      record = seek(ring, at, number);
+      if (!record) break;
     }
-    if (record.kind === KIND_TAIL) ring.tail = Math.max(ring.tail, get32(record.bytes, 0));
+    if (record.begin) {
+      // a batch is begun when all before it is done
+      if (record.at > base) ring.durable = tail;
+      last = [];
+    }
+    last.push(record);
+    const own = record.kind === KIND_OWN;
+    if (own && record.bytes.length === TAIL_BYTES) tail = Math.max(tail, get32(record.bytes, 0));
+    // a copy with nothing behind it may itself be torn, and is not needed: what it copies is still there
+    if (record.end > base && !(own && record.bytes.length !== TAIL_BYTES)) found = true;
     at = record.end;
-    next = (record.number + 1) % NUMBERS;
+    number = numberBehind(record);
   }
-  ring.next = next;
-  ring.durable = ring.tail;
+  if (!found) return false;
+  ring.tail = Math.max(certain, tail);
+  ring.next = number;
+  ring.end = at;
+  ring.last = last;
+  return true;
+}
+
+/** Bytes that a record with a tail takes. */
+function tailSize(ring: Ring): number {
+  return up(RECORD_HEADER + TAIL_BYTES, ring.unit);
 }
 
 /** The ring in these sectors, as flash has it. Reads only. Throws where the region cannot hold a ring. */
 export function openRing(flash: Flash, crc: RingCrc, first: number, sectors: number, salt: number): Ring {
-  if (sectors < SECTORS_MIN || sectors > SECTORS_MAX)
-    throw new Error('a ring has ' + SECTORS_MIN + ' to ' + SECTORS_MAX + ' sectors');
   const header = up(SECTOR_HEADER, flash.programBytes);
   const ring: Ring = {
     flash: flash,
@@ -279,136 +351,243 @@ export function openRing(flash: Flash, crc: RingCrc, first: number, sectors: num
     data: flash.sectorBytes - header,
     unit: Math.max(4, flash.programBytes),
     head: -1,
+    newest: -1,
     end: 0,
     next: 0,
     tail: 0,
     durable: 0,
-    starts: new Uint16Array(sectors),
     ahead: 0,
     largest: 0,
     lost: 0,
+    firsts: new Uint16Array(sectors),
+    copies: new Uint16Array(sectors),
+    last: null,
   };
-  let newest: Header | null = null;
+  if (sectors < SECTORS_MIN || sectors > SECTORS_MAX || ring.data < 3 * tailSize(ring)) {
+    throw new Error('no ring in ' + sectors + ' sectors of ' + flash.sectorBytes + ' B');
+  }
+  const headers: (Header | null)[] = [];
   for (let i = 0; i < sectors; i++) {
     const found = readHeader(ring, i);
+    headers.push(found);
     if (!found) continue;
-    ring.starts[i] = (found.sector * ring.data - found.start) / 4;
-    if (!newest || found.sector > newest.sector) newest = found;
+    ring.newest = Math.max(ring.newest, found.sector);
   }
-  if (newest) {
-    ring.head = newest.sector;
-    ring.tail = newest.sector - newest.back;
-    findEnd(ring, newest.start, newest.number);
-  } else findEnd(ring, 0, 0);
+  let head = ring.newest;
+  for (let found = false; !found && head >= 0 && head > ring.newest - sectors; ) {
+    let certain = 0;
+    for (let i = 0; i < sectors; i++) {
+      const other = headers[i];
+      if (other && other.sector < head) certain = Math.max(certain, other.tail);
+    }
+    const header = headers[head % sectors];
+    ring.lost = 0;
+    found = !!header && header.sector === head && scan(ring, header, certain);
+    if (!found) head--;
+  }
+  if (!ring.last) {
+    // nothing is left of it, or it has never been: it begins behind all that there is
+    ring.head = ring.newest;
+    ring.tail = ring.durable = ring.newest + 1;
+    ring.end = ring.tail * ring.data;
+  }
+  for (let i = 0; i < sectors; i++) {
+    const found = headers[i];
+    ring.firsts[i] = NONE;
+    if (!found || found.sector > ring.head) continue;
+    const start = found.sector * ring.data;
+    ring.firsts[i] = (found.next - start) / 4;
+    if (found.copy) ring.copies[i] = (start - found.start) / 4;
+  }
   return ring;
+}
+
+/** Address of the next batch. */
+function nextAt(ring: Ring): number {
+  if (!ring.last) return ring.end;
+  return (ring.head + 1) * ring.data + up(RECORD_HEADER + ring.end - copyFrom(ring), ring.unit);
+}
+
+/**
+ * Bytes of the largest batch that may stand at an address, if nothing before sector `tail` is needed. Behind it there
+ * must be place for what the ring has to write after a power cut: in a new sector a copy of the batch, and a tail,
+ * and for another tail here and there.
+ */
+function roomFor(ring: Ring, from: number, tail: number): number {
+  const spare = tailSize(ring);
+  const last = tail + ring.sectors;
+  let best = 0;
+  for (let sector = last - 1; ; sector--) {
+    const room = sector * ring.data - spare - from;
+    if (room <= best) return best;
+    const copy = Math.floor(((last - sector) * ring.data - 2 * spare) / ring.unit) * ring.unit - RECORD_HEADER;
+    best = Math.max(best, copy < BATCH_MAX ? Math.min(room, copy) : room);
+  }
 }
 
 /** Bytes that records may still take, their headers included, until something is given up. */
 export function roomOf(ring: Ring): number {
-  // the last bytes are for the record that says what was given up
-  const last = (keptFrom(ring, ring.durable) + ring.sectors) * ring.data - up(RECORD_HEADER + TAIL_BYTES, ring.unit);
-  return Math.max(0, last - ring.end);
+  return roomFor(ring, nextAt(ring) + (ring.tail > ring.durable ? tailSize(ring) : 0), ring.tail);
 }
 
 function eraseNext(ring: Ring): void {
-  const sector = ring.head + 1 + ring.ahead;
-  ring.flash.erase(ring.first + (sector % ring.sectors));
+  ring.flash.erase(ring.first + ((ring.head + 1 + ring.ahead) % ring.sectors));
   ring.ahead++;
+}
+
+/** The part of a batch with which a sector begins, its header before it. `copied`: it begins with a copy, from there. */
+function opening(ring: Ring, bytes: Uint8Array, start: number, next: number, copied: number): Uint8Array {
+  if (ring.ahead === 0) eraseNext(ring);
+  // whatever becomes of it, it is no longer blank
+  ring.ahead--;
+  const sector = ++ring.head;
+  const at = sector * ring.data;
+  const index = sector % ring.sectors;
+  ring.newest = Math.max(ring.newest, sector);
+  ring.firsts[index] = (next - at) / 4;
+  ring.copies[index] = copied < 0 ? 0 : (at - copied) / 4;
+  const out = blanks(ring.header + bytes.length);
+  const back = sector - ring.tail + (copied < 0 ? 0 : 0x80);
+  put32(out, 0, (Math.floor(sector / ring.sectors) | (back << 24)) >>> 0);
+  put32(out, 4, ((at - (copied < 0 ? start : copied)) / 4) | (ring.firsts[index] << 16));
+  put32(out, 8, ring.crc(out, 0, 8, seed(ring, index)));
+  out.set(bytes, ring.header);
+  return out;
+}
+
+/** Programs a batch, in one piece for each sector. `starts`: addresses of its records; `copied`: see `opening`. */
+function program(ring: Ring, batch: Uint8Array, starts: number[], copied: number): void {
+  const end = ring.end + batch.length;
+  for (let i = 0, done = 0; done < batch.length; ) {
+    const at = ring.end + done;
+    const offset = at % ring.data;
+    const size = Math.min(batch.length - done, ring.data - offset);
+    let piece = batch.subarray(done, done + size);
+    let place = placeOf(ring, sectorOf(ring, at));
+    if (offset > 0) place += ring.header + offset;
+    else {
+      while (i + 1 < starts.length && starts[i + 1] <= at) i++;
+      const next = starts[i] === at && copied < 0 ? at : i + 1 < starts.length ? starts[i + 1] : end;
+      piece = opening(ring, piece, starts[i], next, done > 0 ? -1 : copied);
+    }
+    ring.flash.program(place, piece);
+    done += size;
+  }
+  ring.end = end;
+}
+
+function encode(ring: Ring, out: Uint8Array, offset: number, record: Placed): void {
+  const length = record.bytes.length;
+  put32(out, offset, length | (record.begin ? 0x4000 : 0) | (record.kind << 15) | (record.number << 19));
+  put32(out, offset + 4, checkOf(ring, record.at, out.subarray(offset, offset + 4), record.bytes));
+  out.set(record.bytes, offset + RECORD_HEADER);
+}
+
+function sizeOf(record: RingRecord): number {
+  return up(RECORD_HEADER + record.bytes.length, 4);
+}
+
+/** One batch, at the ring's end. */
+function put(ring: Ring, records: RingRecord[], copied: number): number[] {
+  let size = 0;
+  for (let i = 0; i < records.length; i++) size += sizeOf(records[i]);
+  const batch = blanks(up(size, ring.unit));
+  const starts: number[] = [];
+  size = 0;
+  for (let i = 0; i < records.length; i++) {
+    const at = ring.end + size;
+    const kind = records[i].kind;
+    encode(ring, batch, size, {
+      at: at,
+      end: 0,
+      number: ring.next,
+      begin: i === 0,
+      kind: kind,
+      bytes: records[i].bytes,
+    });
+    starts.push(at);
+    size += sizeOf(records[i]);
+    if (kind !== KIND_OWN) ring.next = (ring.next + 1) % NUMBERS;
+  }
+  ring.largest = Math.max(ring.largest, batch.length);
+  program(ring, batch, starts, copied);
+  return starts;
+}
+
+/** Goes on in a new sector, with a copy of what is in doubt. Nothing but that counts any longer from there on. */
+function resume(ring: Ring, last: Placed[]): void {
+  const from = copyFrom(ring);
+  const bytes = blanks(ring.end - from);
+  for (let i = 0; i < last.length; i++) encode(ring, bytes, last[i].at - from, last[i]);
+  ring.end = (ring.head + 1) * ring.data;
+  put(ring, [{ kind: KIND_OWN, bytes: bytes }], from);
+}
+
+function write(ring: Ring, records: RingRecord[]): number[] {
+  const head = ring.head;
+  const end = ring.end;
+  const next = ring.next;
+  try {
+    // what was never finished may not be taken for something later on
+    while (ring.newest > ring.head + ring.ahead) eraseNext(ring);
+    if (ring.last) resume(ring, ring.last);
+    const starts = put(ring, records, -1);
+    if (ring.head > head) ring.durable = ring.tail;
+    ring.last = null;
+    return starts;
+  } catch (error) {
+    ring.head = head;
+    ring.end = end;
+    ring.next = next;
+    ring.ahead = 0;
+    if (!ring.last) ring.last = [];
+    throw error;
+  }
+}
+
+/** Tells flash what has been given up. Else the headers of sectors do so in passing. */
+function settle(ring: Ring): void {
+  const bytes = new Uint8Array(TAIL_BYTES);
+  put32(bytes, 0, ring.tail);
+  write(ring, [{ kind: KIND_OWN, bytes: bytes }]);
+  ring.durable = ring.tail;
 }
 
 /** Erases one sector that will be needed soon, if there is one and it may be. For idle time: it takes long. */
 export function eraseAhead(ring: Ring): boolean {
-  const wanted = Math.ceil(Math.max(1, ring.largest) / ring.data);
-  if (ring.ahead >= wanted || ring.head + 1 + ring.ahead - ring.sectors >= keptFrom(ring, ring.durable)) return false;
-  eraseNext(ring);
+  const sector = ring.head + 1 + ring.ahead;
+  const wanted = Math.max(ring.head + 1, ring.newest, sectorOf(ring, nextAt(ring) + ring.largest - 1));
+  if (sector > wanted || sector - ring.sectors >= ring.tail) return false;
+  if (sector - ring.sectors < ring.durable) eraseNext(ring);
+  else if (ring.last) return false;
+  else settle(ring);
   return true;
-}
-
-/** A new sector with its header and its first bytes, in one program. */
-function openSector(ring: Ring, start: number, number: number, bytes: Uint8Array): void {
-  const sector = ring.head + 1;
-  if (ring.ahead === 0) eraseNext(ring);
-  // whatever becomes of it, it is no longer blank
-  ring.ahead--;
-  const out = new Uint8Array(ring.header + bytes.length);
-  out.fill(BLANK, SECTOR_HEADER, ring.header);
-  put32(out, 0, (sector | ((sector - ring.tail) << 25)) >>> 0);
-  put32(out, 4, ((sector * ring.data - start) / 4) | (number << 12));
-  put32(out, 8, ring.crc(out, 0, 8, seed(ring, 0)));
-  out.set(bytes, ring.header);
-  ring.flash.program((ring.first + (sector % ring.sectors)) * ring.flash.sectorBytes, out);
-  ring.head = sector;
-  ring.starts[sector % ring.sectors] = (sector * ring.data - start) / 4;
-  ring.durable = ring.tail;
-}
-
-/** Programs a batch; `starts` are the addresses of its records. */
-function programBatch(ring: Ring, batch: Uint8Array, starts: number[]): void {
-  const base = ring.end;
-  let spanning = 0;
-  for (let done = 0; done < batch.length; ) {
-    const at = base + done;
-    const part = Math.min(batch.length - done, ring.data - (at % ring.data));
-    const piece = batch.subarray(done, done + part);
-    if (at >= (ring.head + 1) * ring.data) {
-      while (spanning + 1 < starts.length && starts[spanning + 1] <= at) spanning++;
-      openSector(ring, starts[spanning], (ring.next + spanning) % NUMBERS, piece);
-      ring.end = at + part;
-    } else {
-      // where a program fails, nothing more may be written
-      ring.end = at + part;
-      ring.flash.program(placeOf(ring, at), piece);
-    }
-    done += part;
-  }
-}
-
-function write(ring: Ring, records: RingRecord[]): number[] {
-  let size = 0;
-  for (let i = 0; i < records.length; i++) size += up(RECORD_HEADER + records[i].bytes.length, 4);
-  const batch = new Uint8Array(up(size, ring.unit));
-  batch.fill(BLANK);
-  const starts: number[] = [];
-  let offset = 0;
-  for (let i = 0; i < records.length; i++) {
-    const bytes = records[i].bytes;
-    const at = ring.end + offset;
-    put32(batch, offset, recordWord(bytes.length, i === 0, records[i].kind, (ring.next + i) % NUMBERS));
-    batch.set(bytes, offset + RECORD_HEADER);
-    put32(batch, offset + 4, recordCheck(ring, at, batch, offset, bytes.length));
-    starts.push(at);
-    offset += up(RECORD_HEADER + bytes.length, 4);
-  }
-  ring.largest = Math.max(ring.largest, batch.length);
-  programBatch(ring, batch, starts);
-  ring.next = (ring.next + records.length) % NUMBERS;
-  return starts;
 }
 
 /**
  * Makes records durable, in order and in as few programs as there are sectors to go to; returns their addresses, or
- * null if there is no room. A fault of the flash is thrown; what was durable before stays so, and nothing else is.
+ * null if there is no room. A fault of the flash is thrown; what was durable before stays so, and reading goes on.
  */
 export function append(ring: Ring, records: RingRecord[]): number[] | null {
   let size = 0;
   for (let i = 0; i < records.length; i++) {
-    if (records[i].bytes.length > LENGTH_MAX) throw new Error('a record has at most ' + LENGTH_MAX + ' bytes');
-    size += up(RECORD_HEADER + records[i].bytes.length, 4);
+    if (records[i].bytes.length > LENGTH_MAX || records[i].kind > KIND_MAX) throw new Error('no record of the ring');
+    size += sizeOf(records[i]);
   }
-  if (up(size, ring.unit) > roomOf(ring)) return null;
+  if (size > BATCH_MAX) throw new Error('a batch has at most ' + BATCH_MAX + ' bytes');
+  if (size === 0) return [];
+  if (size > roomFor(ring, nextAt(ring), ring.durable)) {
+    if (ring.tail === ring.durable || size > roomOf(ring)) return null;
+    settle(ring);
+  }
   return write(ring, records);
 }
 
 /** Nothing before this address is needed any more. */
 export function reclaim(ring: Ring, at: number): void {
-  const tail = Math.floor(at / ring.data);
-  if (tail <= ring.tail) return;
-  ring.tail = tail;
-  // sectors' headers tell flash in passing; only a ring that is nearly full cannot wait for the next one
-  const kept = keptFrom(ring, ring.durable);
-  if (kept + ring.sectors - ring.head > SECTORS_MIN || keptFrom(ring, tail) === kept) return;
-  const bytes = new Uint8Array(TAIL_BYTES);
-  put32(bytes, 0, tail);
-  write(ring, [{ kind: KIND_TAIL, bytes: bytes }]);
-  ring.durable = tail;
+  let sector = sectorOf(ring, at);
+  // of what has been copied, or will be, the copy is enough
+  const copy = ring.last && at >= copyFrom(ring) ? ring.head + 1 : copyOf(ring, at);
+  if (copy > sector) sector = copy;
+  ring.tail = Math.max(ring.tail, sector);
 }
