@@ -120,7 +120,7 @@ describe('the counts', () => {
     const nor = openNor({ sectorBytes: SECTOR_BYTES, sectors: 16, programBytes: 4 });
     const ring = openRing(nor, crc32, 0, 16, 1);
     const before = footprint(ring);
-    expect(before).toBeGreaterThan(ring.starts.byteLength);
+    expect(before).toBeGreaterThan(8 * Object.values(ring).filter((field) => typeof field === 'number').length);
     Object.assign(ring, { more: new Uint8Array(100), one: 1 });
     expect(footprint(ring)).toBe(before + 4 + 100 + 8);
   });

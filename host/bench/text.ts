@@ -32,7 +32,7 @@ export interface Report {
 function size(bytes: number): string {
   if (bytes < 10_000) return `${number(Math.round(bytes))} B`;
   if (bytes < 1024 * 1024) return `${number(bytes / 1024)} KB`;
-  return `${number(bytes / 1024 / 1024)} MB`;
+  return `${number(bytes / 1024 / 1024)} MiB`;
 }
 
 function digits(value: number): string {
@@ -203,7 +203,8 @@ function livesText(measured: Measured[], lives: Lives): string[] {
       'Written: bytes that the process handed to the system (wchar of /proc/self/io), per byte of payload. To disk: ' +
         'write_bytes of the same, in pages of the file system, without its own journal. Read: rchar, to which files that ' +
         'are mapped into memory (tables of LevelDB) do not count. Memory: growth of the resident set at its peak, data and ' +
-        'code of the engine included. Speed: records a second, over those of a plain file with an fdatasync a record.',
+        'code of the engine included. Speed: records a second, over those of a plain file with an fdatasync a record; they ' +
+        'run one after the other, so whatever else uses the disk is in it.',
       WIDTH,
     ),
     ...(missing.length > 0 ? ['', ...missing, ...hint] : []),
