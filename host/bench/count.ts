@@ -45,7 +45,11 @@ export interface Looked {
   /** bytes read until the newest checkpoint is there: by its address, and from the oldest record on */
   findBytes: number;
   scanBytes: number;
+  /** kept in memory in operation; and after a mount, until the first append */
   ramBytes: number;
+  mountedRamBytes: number;
+  /** what the first append after a mount programs beyond its record, most */
+  firstBytes: number;
 }
 
 const SALT = 0x5eed;
@@ -153,13 +157,26 @@ export function count(work: Work, options: Options = {}): Counted {
 
 /** How often the shorter run goes round the region. */
 const PASSES = 2.5;
+/** Each so many mounts the board goes on. */
+const TRIED = 7;
 
 /** Boards that boot after each step of a shorter run, and look for the newest checkpoint. */
 export function look(work: Work, options: Options = {}): Looked {
   const perRound = payloadOf({ ...work, rounds: 1 });
   const rounds = Math.ceil((PASSES * work.regionBytes) / perRound);
   const course = new Course({ ...work, rounds }, { ...options, ahead: true });
-  const looked = { mounts: 0, mostBytes: 0, meanBytes: 0, writes: 0, findBytes: 0, scanBytes: 0, ramBytes: 0 };
+  const looked: Looked = {
+    mounts: 0,
+    mostBytes: 0,
+    meanBytes: 0,
+    writes: 0,
+    findBytes: 0,
+    scanBytes: 0,
+    ramBytes: 0,
+    mountedRamBytes: 0,
+    firstBytes: 0,
+  };
+  const one = { kind: KIND_LOG, bytes: new Uint8Array(work.log) };
   // what was there before the ring had gone round is no measure
   const round = course.nor.sectors;
   course.go(() => {
@@ -172,7 +189,8 @@ export function look(work: Work, options: Options = {}): Looked {
     looked.meanBytes += mounted.readBytes;
     looked.mostBytes = Math.max(looked.mostBytes, mounted.readBytes);
     looked.writes += mounted.programs + mounted.erases;
-    looked.ramBytes = Math.max(looked.ramBytes, footprint(ring), footprint(course.ring));
+    looked.ramBytes = Math.max(looked.ramBytes, footprint(course.ring));
+    looked.mountedRamBytes = Math.max(looked.mountedRamBytes, footprint(ring));
     let found = false;
     const byAddress = course.spent(() => {
       found = readRecord(ring, course.newest)?.kind === KIND_CHECKPOINT;
@@ -187,6 +205,13 @@ export function look(work: Work, options: Options = {}): Looked {
       throw new Error(`${work.name}: the checkpoint at ${course.newest} is not found`);
     looked.findBytes = Math.max(looked.findBytes, byAddress.readBytes);
     looked.scanBytes = Math.max(looked.scanBytes, byScan.readBytes);
+    if (looked.mounts % TRIED !== 0) return;
+    // this board goes on; the other one finds the flash as it was
+    const state = course.nor.save();
+    while (eraseAhead(ring));
+    const first = course.spent(() => append(ring, [one]));
+    course.nor.restore(state);
+    looked.firstBytes = Math.max(looked.firstBytes, first.programmedBytes - work.log);
   });
   looked.meanBytes /= looked.mounts;
   return looked;

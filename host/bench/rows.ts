@@ -98,7 +98,9 @@ export function rowsOf({ work, ahead, onDemand, looked }: Measured): Row[] {
     row('programs and erases of a mount', '', looked.writes, 0, 0),
     row('read to find a checkpoint, by its address', 'B', looked.findBytes, work.checkpoint),
     row('read to find the newest one by scan, most', 'B', looked.scanBytes, null),
+    row('programmed by the first append of a boot, more', 'B', looked.firstBytes, 0),
     row('RAM, kept between calls', 'B', looked.ramBytes, 8, 160 + 4 * sectors),
+    row('RAM, from a mount to the first append', 'B', looked.mountedRamBytes, 8),
     row(
       `payload until a sector has ${ENDURANCE / 1000},000 erases`,
       'GiB',

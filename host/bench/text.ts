@@ -86,9 +86,10 @@ const LIMITS = [
     'a byte); on demand also an erase (45 ms). Mount: a bisection for the end of what is programmed, and the largest ' +
     'record, to see that it is whole. A bisection trusts blanks, and what a power cut tore defeats it: this ring reads all ' +
     'headers and the newest sector. RAM: the address of the end.',
-  'Times are modelled: what a typical part would take. RAM is counted over the fields of the ring as it is after the ' +
-    'work: 8 B a number, 4 B a reference, the bytes of its arrays; what an engine adds for each field is not in it, nor ' +
-    'the buffers of one batch that an append makes and drops.',
+  'Times are modelled: what a typical part would take. RAM is counted over the fields of the ring: 8 B a number, 4 B a ' +
+    'reference, the bytes of its arrays; what an engine adds for each field is not in it, nor the buffers of one batch ' +
+    'that an append makes and drops. Between a mount and the first append the ring may hold what it then programs anew; ' +
+    'that is told by itself.',
 ];
 
 function unitsText({ work, rows }: Report['units']): string[] {
