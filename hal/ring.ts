@@ -50,7 +50,7 @@ export interface Ring {
   durable: number;
   /** sectors behind the head that are erased: since this mount, for appearances do not count */
   ahead: number;
-  /** bytes of the largest batch so far: so much is to be erased ahead */
+  /** bytes of the largest batch so far, more than a sector to begin with: for so much is to be erased ahead */
   largest: number;
   /** records that were there and cannot be read, as far as is known: by the mount, then by the last reading of all */
   lost: number;
@@ -294,14 +294,19 @@ function isBlank(ring: Ring, at: number): boolean {
   return !!bytes && (get32(bytes, 0) & get32(bytes, 4)) === -1;
 }
 
-/** Takes a sector for the head, if a record ends in it. `certain`: the tail as older sectors have it. */
-function scan(ring: Ring, header: Header, certain: number): boolean {
+/**
+ * Takes a sector for the head, if a record ends in it; reads on from an address. `certain`: the tail as older sectors
+ * have it.
+ */
+function scan(ring: Ring, header: Header, from: number, certain: number): boolean {
   const base = header.sector * ring.data;
   ring.head = header.sector;
   ring.end = base + ring.data;
   ring.durable = certain;
-  let at = header.copy ? header.next : header.start;
+  ring.lost = 0;
+  let at = from;
   let number = -1;
+  let whole = from === header.start;
   let tail = header.tail;
   let last: Placed[] = [];
   let found = false;
@@ -314,7 +319,10 @@ function scan(ring: Ring, header: Header, certain: number): boolean {
     }
     if (record.begin) {
       // a batch is begun when all before it is done
-      if (record.at > base) ring.durable = tail;
+      if (record.at > base) {
+        ring.durable = tail;
+        whole = true;
+      }
       last = [];
     }
     last.push(record);
@@ -325,7 +333,7 @@ function scan(ring: Ring, header: Header, certain: number): boolean {
     at = record.end;
     number = numberBehind(record);
   }
-  if (!found) return false;
+  if (!found || !whole) return false;
   ring.tail = Math.max(certain, tail);
   ring.next = number;
   ring.end = at;
@@ -357,7 +365,7 @@ export function openRing(flash: Flash, crc: RingCrc, first: number, sectors: num
     tail: 0,
     durable: 0,
     ahead: 0,
-    largest: 0,
+    largest: flash.sectorBytes - header + 1,
     lost: 0,
     firsts: new Uint16Array(sectors),
     copies: new Uint16Array(sectors),
@@ -381,13 +389,18 @@ export function openRing(flash: Flash, crc: RingCrc, first: number, sectors: num
       if (other && other.sector < head) certain = Math.max(certain, other.tail);
     }
     const header = headers[head % sectors];
-    ring.lost = 0;
-    found = !!header && header.sector === head && scan(ring, header, certain);
+    // most often a batch begins in it, and what runs into it from the sector before need not be read
+    found =
+      !!header &&
+      header.sector === head &&
+      (scan(ring, header, header.next, certain) || (!header.copy && scan(ring, header, header.start, certain)));
     if (!found) head--;
   }
   if (!ring.last) {
     // nothing is left of it, or it has never been: it begins behind all that there is
+    const newest = headers[ring.newest % sectors];
     ring.head = ring.newest;
+    ring.lost = newest && newest.tail < newest.sector ? 1 : 0;
     ring.tail = ring.durable = ring.newest + 1;
     ring.end = ring.tail * ring.data;
   }
