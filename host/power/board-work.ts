@@ -5,7 +5,7 @@
 import { aligned, bodyAt, encodeImage, eraseSlot, RECORD_SECTORS, readSlot, sealSlot } from '../../firmware/image.ts';
 import type { Image } from '../../firmware/image.ts';
 import { crc32 } from '../../firmware/link/crc.ts';
-import { openRecords, saveRecord } from '../../firmware/record.ts';
+import type * as recordModule from '../../firmware/record.ts';
 import type { BoardRecord, Records } from '../../firmware/record.ts';
 import { createRandom } from '../testbed/random.ts';
 import type { Random } from '../testbed/random.ts';
@@ -21,6 +21,9 @@ export const BOARD_SHAPES: Shape[] = [
   { sectorBytes: 512, sectors: RECORD_SECTORS + 4, programBytes: 8 },
   { sectorBytes: 1024, sectors: RECORD_SECTORS + 4, programBytes: 256 },
 ];
+
+/** firmware/record.ts, or the same with a mistake planted in it. */
+export type RecordCode = Pick<typeof recordModule, 'openRecords' | 'saveRecord'>;
 
 const CHUNK = 256;
 
@@ -57,9 +60,11 @@ const NOTHING = textOf({ boot: 0, epoch: 0, active: -1, staged: -1, guarded: '',
 class BoardOwner {
   readonly bench: Bench<BoardModel>;
   readonly random: Random;
+  readonly #code: RecordCode;
   #records: Records;
 
-  constructor(bench: Bench<BoardModel>, random: Random) {
+  constructor(code: RecordCode, bench: Bench<BoardModel>, random: Random) {
+    this.#code = code;
     this.bench = bench;
     this.random = random;
     this.#records = this.look();
@@ -75,7 +80,7 @@ class BoardOwner {
     const { model, left, torn } = bench;
     bench.tally.mounts++;
     bench.readOnly = true;
-    this.#records = openRecords(bench.flash, crc32);
+    this.#records = this.#code.openRecords(bench.flash, crc32);
     const { value } = this.#records;
     const text = textOf(value);
     if (!model.may.includes(text)) {
@@ -107,7 +112,7 @@ class BoardOwner {
     value.epoch = ++model.saves;
     const text = textOf(value);
     model.may.push(text);
-    saveRecord(this.#records);
+    this.#code.saveRecord(this.#records);
     model.may = [text];
     model.doubtful = false;
     checkRules(nor);
@@ -226,11 +231,11 @@ function boardModel(): BoardModel {
 }
 
 /** Anything a board may do with its records and slots. */
-export function boardCycles(): Cycled<BoardModel> {
+export function boardCycles(code: RecordCode): Cycled<BoardModel> {
   return {
     model: boardModel,
     cycle(bench, seed, things) {
-      const owner = new BoardOwner(bench, createRandom(seed, 'cycle'));
+      const owner = new BoardOwner(code, bench, createRandom(seed, 'cycle'));
       const { random } = owner;
       owner.boot();
       if (owner.value.active < 0) owner.install();
@@ -247,17 +252,17 @@ export function boardCycles(): Cycled<BoardModel> {
   };
 }
 
-export function boardWork(workload: string): Work<BoardModel> {
+export function boardWork(code: RecordCode, workload: string): Work<BoardModel> {
   const run = BOARD_WORKLOADS[workload];
   if (!run) throw new Error(`no workload ${workload}`);
   return {
     model: boardModel,
     copy: (model) => ({ ...model, may: model.may.slice() }),
     begin(bench) {
-      run(new BoardOwner(bench, createRandom(bench.seed, workload)));
+      run(new BoardOwner(code, bench, createRandom(bench.seed, workload)));
     },
     recover(bench) {
-      goOn(new BoardOwner(bench, createRandom(bench.seed, 'after')));
+      goOn(new BoardOwner(code, bench, createRandom(bench.seed, 'after')));
     },
   };
 }

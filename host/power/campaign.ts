@@ -1,12 +1,15 @@
 // Everything that power is cut in: which work on which flash, from which seed. One place for the command, the tests
 // and the planted mistakes.
 
+import * as record from '../../firmware/record.ts';
+import * as ring from '../../hal/ring.ts';
 import { EXIT, Failure } from '../failure.ts';
 import type { Torn } from '../testbed/nor.ts';
 import { TORN } from '../testbed/nor.ts';
 import { BOARD_SHAPES, BOARD_WORKLOADS, boardCycles, boardWork } from './board-work.ts';
 import { runCycles } from './cycles.ts';
 import { mix, runForked } from './fork.ts';
+import type { RecordCode } from './board-work.ts';
 import type { RingCode } from './ring-owner.ts';
 import type { Shape } from './ring-work.ts';
 import { geometryOf, ringCycles, ringWork, SHAPES, WORKLOADS } from './ring-work.ts';
@@ -34,6 +37,14 @@ export interface Piece {
   seed: number;
 }
 
+/** What power is cut in: the firmware's own, or with a mistake planted in it. */
+export interface Subject {
+  ring: RingCode;
+  record: RecordCode;
+}
+
+export const FIRMWARE: Subject = { ring, record };
+
 export interface Scale {
   /** how often each workload is run with other lengths and contents */
   seeds: Record<Part, number>;
@@ -44,6 +55,12 @@ export interface Scale {
 export const FULL: Scale = {
   seeds: { ring: 8, pairs: 2, cycles: 7, board: 2, 'board-pairs': 1, 'board-cycles': 3 },
   cycles: 100,
+};
+
+/** What `npm test` runs. */
+export const TEST: Scale = {
+  seeds: { ring: 1, pairs: 0, cycles: 1, board: 1, 'board-pairs': 0, 'board-cycles': 1 },
+  cycles: 25,
 };
 
 export const QUICK: Scale = {
@@ -83,18 +100,18 @@ export function pathOf({ part, workload, unit, torn, seed }: Piece): string {
   return [part, workload, unit, torn, seed].join('/');
 }
 
-export function runPiece(code: RingCode, piece: Piece, cycles: number, tally: Tally, only?: string[]): void {
+export function runPiece(code: Subject, piece: Piece, cycles: number, tally: Tally, only?: string[]): void {
   const { part, workload, unit, torn } = piece;
   const shape = shapesOf(part).find(({ programBytes }) => programBytes === unit) as Shape;
   const board = part.startsWith('board');
   const geometry = board ? shape : geometryOf(shape);
   const common = { path: pathOf(piece), geometry, torn, seed: mix(piece.seed, unit, 0) };
-  if (part === 'cycles') runCycles(ringCycles(code), { ...common, cycles }, tally);
-  else if (part === 'board-cycles') runCycles(boardCycles(), { ...common, cycles }, tally);
+  if (part === 'cycles') runCycles(ringCycles(code.ring), { ...common, cycles }, tally);
+  else if (part === 'board-cycles') runCycles(boardCycles(code.record), { ...common, cycles }, tally);
   else {
     const depth = only ? only.length : part.endsWith('pairs') ? 2 : 1;
-    if (board) runForked(boardWork(workload), { ...common, depth, only }, tally);
-    else runForked(ringWork(code, workload), { ...common, depth, only }, tally);
+    if (board) runForked(boardWork(code.record, workload), { ...common, depth, only }, tally);
+    else runForked(ringWork(code.ring, workload), { ...common, depth, only }, tally);
   }
 }
 
@@ -106,7 +123,7 @@ export interface Row {
   seconds: number;
 }
 
-export function runPart(code: RingCode, part: Part, scale: Scale, seed: number, tally: Tally): Row {
+export function runPart(code: Subject, part: Part, scale: Scale, seed: number, tally: Tally): Row {
   const begun = performance.now();
   const before = { faults: tally.faults, mounts: tally.mounts, complaints: complaints(tally) };
   for (const piece of piecesOf(part, scale, seed)) runPiece(code, piece, scale.cycles, tally);
@@ -120,7 +137,7 @@ export function runPart(code: RingCode, part: Part, scale: Scale, seed: number, 
 }
 
 /** What a complaint was told with: that alone again. Throws Failure E_USAGE. */
-export function replay(code: RingCode, path: string, tally: Tally): void {
+export function replay(code: Subject, path: string, tally: Tally): void {
   const [part = '', workload = '', unit = '', torn = '', seed = '', ...rest] = path.split('/');
   const known = part in PARTS ? (part as Part) : null;
   const reading = TORN.find((one) => one === torn);

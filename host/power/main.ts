@@ -1,11 +1,11 @@
 // npm run power: power is cut, everywhere.
 
 import { parseArgs } from 'node:util';
-import * as ring from '../../hal/ring.ts';
 import { createTool, progress } from '../command/tool.ts';
 import { table } from '../command/output.ts';
 import type { Part, Row } from './campaign.ts';
-import { FULL, PARTS, QUICK, replay, runPart } from './campaign.ts';
+import { FIRMWARE, FULL, PARTS, QUICK, replay, runPart, TEST } from './campaign.ts';
+import { PLANTED, runPlanted } from './planted.ts';
 import { createTally } from './tally.ts';
 import type { Tally } from './tally.ts';
 
@@ -55,7 +55,7 @@ function campaign(parts: Part[], quick: boolean, seed: number): boolean {
     },
   });
   const rows: Row[] = [];
-  for (part of parts) rows.push(runPart(ring, part, quick ? QUICK : FULL, seed, tally));
+  for (part of parts) rows.push(runPart(FIRMWARE, part, quick ? QUICK : FULL, seed, tally));
   progress('');
   say(`${table(['', 'power cuts', 'starts', 'seconds', 'complaints'], rows.map(rowOf))}\n`);
   const seconds = ((performance.now() - begun) / 1000).toFixed(0);
@@ -67,11 +67,28 @@ function campaign(parts: Part[], quick: boolean, seed: number): boolean {
 
 function again(path: string): boolean {
   const tally = createTally();
-  replay(ring, path, tally);
+  replay(FIRMWARE, path, tally);
   say(`${tally.faults} power cuts, ${tally.mounts} starts\n`);
   findings(tally);
   if (tally.findings.size === 0) say('Nothing was wrong.\n');
   return tally.findings.size === 0;
+}
+
+/** What was planted, how soon it was noticed, and by what complaint. */
+async function planted(quick: boolean, seed: number): Promise<boolean> {
+  const rows: (string | number)[][] = [];
+  let missed = 0;
+  for (const one of PLANTED) {
+    progress(`${one.name} …`);
+    const { finding, faults, seconds } = await runPlanted(one, FIRMWARE, quick ? TEST : QUICK, seed);
+    if (!finding) missed++;
+    const what = finding ? finding.text : 'NOBODY HAS NOTICED';
+    rows.push([one.name, faults, seconds.toFixed(1), what.length > 90 ? `${what.slice(0, 89)}…` : what]);
+  }
+  progress('');
+  say(`${table(['planted', 'power cuts', 'seconds', 'noticed by'], rows)}\n`);
+  say(`\n${PLANTED.length - missed} of ${PLANTED.length} noticed\n`);
+  return missed === 0;
 }
 
 async function ringCommand(args: string[]): Promise<boolean> {
@@ -87,6 +104,7 @@ async function ringCommand(args: string[]): Promise<boolean> {
   });
   if (values.replay !== undefined) return again(values.replay);
   const seed = whole(values.seed ?? '1', 'seed');
+  if (values.planted === true) return planted(values.quick === true, seed);
   const all = Object.keys(PARTS) as Part[];
   const parts = all.filter((part) => values.part === undefined || part === values.part);
   if (parts.length === 0) throw usage(`there is no part ${values.part}; there are ${all.join(', ')}`);

@@ -5,6 +5,7 @@
 import { crc32 } from '../../firmware/link/crc.ts';
 import type * as ringModule from '../../hal/ring.ts';
 import type { Placed, Ring, RingRecord } from '../../hal/ring.ts';
+import { openNor } from '../testbed/nor.ts';
 import type { Random } from '../testbed/random.ts';
 import type { Bench } from './fork.ts';
 import { checkRules } from './fork.ts';
@@ -29,7 +30,7 @@ export interface RingModel {
   kept: number;
   /** the batch that is on its way to flash */
   pending: RingRecord[] | null;
-  /** of batches that power has cut: what was not seen, and may be seen later where bits are in doubt */
+  /** of batches that power has cut: what is not seen, and may be seen later where bits are in doubt, until one is appended */
   maybe: RingRecord[];
   /** of the next record */
   serial: number;
@@ -40,6 +41,8 @@ export interface RingModel {
 const FIRST = 1;
 export const BESIDE = 2;
 const WALK_MAX = 5000;
+/** Before the bytes of a record. */
+const RECORD_HEADER = 8;
 /** That a record takes beside its bytes, at most: header and blanks up to the next. */
 const HEADER = 12;
 
@@ -115,10 +118,14 @@ export class RingOwner {
     let next = 0;
     let before = -1;
     const late: Known[] = [];
+    /** there before, its bits in doubt, and not now */
+    const away: RingRecord[] = [];
     for (const record of this.walk()) {
       if (record.at <= before) throw new Complaint(`after ${before} comes a record at ${record.at}`);
       before = record.at;
-      for (; next < known.length && (known[next] as Known).at < record.at; next++) this.#missing(known[next] as Known);
+      for (; next < known.length && (known[next] as Known).at < record.at; next++) {
+        this.#missing(known[next] as Known, away);
+      }
       const expected = known[next];
       if (expected?.at === record.at) {
         next++;
@@ -141,18 +148,21 @@ export class RingOwner {
       }
       throw new Complaint(`nobody has appended this record: ${told(record)}, number ${record.number}`);
     }
-    for (; next < known.length; next++) this.#missing(known[next] as Known);
+    for (; next < known.length; next++) this.#missing(known[next] as Known, away);
+    model.maybe.push(...away);
+    if (away.length > 0) model.known = known.filter((one) => !away.includes(one));
     if (doubtful) model.maybe.push(...pending);
-    known.push(...late);
+    model.known.push(...late);
     model.pending = null;
     this.#forget();
     const lost = (this.#ring as { lost?: number }).lost ?? 0;
-    if (lost > 0 && torn !== 'unstable') throw new Complaint(`it says that ${lost} records are lost`);
+    if (lost > 0) throw new Complaint(`it says that ${lost} records are lost`);
     this.#spot();
   }
 
-  #missing(record: Known): void {
-    if (record.sure && record.at >= this.bench.model.kept) throw new Complaint(`a record is lost: ${told(record)}`);
+  #missing(record: Known, maybe: RingRecord[]): void {
+    if (!record.sure) maybe.push(record);
+    else if (record.at >= this.bench.model.kept) throw new Complaint(`a record is lost: ${told(record)}`);
   }
 
   /** One record by its address. */
@@ -172,7 +182,6 @@ export class RingOwner {
     if (!last) return;
     const oldest = Math.min(model.kept, last.at - flash.sectors * flash.sectorBytes);
     if ((model.known[0] as Known).at < oldest) model.known = model.known.filter((one) => one.at >= oldest);
-    if (model.maybe.length > 200) model.maybe = model.maybe.slice(-200);
   }
 
   /** Records of these lengths, each unlike any other if it has four bytes. */
@@ -187,15 +196,49 @@ export class RingOwner {
     });
   }
 
+  /**
+   * A record that holds what this ring would write next, header, number and all: where the record is torn, and what is
+   * in it is whole, nobody may take that for a record.
+   */
+  pressEcho(): void {
+    const { nor, torn, model } = this.bench;
+    const { sectorBytes, sectors, programBytes } = nor;
+    const twin = openNor({ sectorBytes, sectors, programBytes, torn });
+    twin.restore(nor.save());
+    let written = new Uint8Array(0);
+    const flash = {
+      ...twin,
+      program(at: number, bytes: Uint8Array) {
+        written = bytes.slice();
+        twin.program(at, bytes);
+      },
+    };
+    const { openRing, append } = this.#code;
+    const ring = openRing(flash, crc32, FIRST, sectorsOf(this.bench), model.salt);
+    for (let i = 0; i < 2; i++) append(ring, this.records([20]));
+    // at the next place where a batch might begin
+    const unit = Math.max(4, programBytes);
+    const before = (unit - (RECORD_HEADER % unit)) % unit;
+    const bytes = new Uint8Array(before + written.length);
+    bytes.set(written, before);
+    this.#appendAll([{ kind: 3, bytes }]);
+  }
+
   /** One batch; false: there is no room for it. */
   append(lengths: number[]): boolean {
+    return this.#appendAll(this.records(lengths));
+  }
+
+  #appendAll(batch: RingRecord[]): boolean {
     const { model } = this.bench;
-    const batch = this.records(lengths);
     model.pending = batch;
     const at = this.#code.append(this.#ring, batch);
     model.pending = null;
     checkRules(this.bench.nor);
     if (at === null) return false;
+    // what this start has seen before it is certain from now on, and what it has not seen is gone
+    if (model.known.some((one) => !one.sure)) model.known = model.known.map((one) => ({ ...one, sure: true }));
+    model.maybe = [];
     if (at.length !== batch.length) throw new Complaint(`${batch.length} records were appended at ${at.length} places`);
     for (let i = 0; i < batch.length; i++) {
       const last = model.known[model.known.length - 1];
@@ -210,9 +253,10 @@ export class RingOwner {
   keep(records: number): void {
     const { model } = this.bench;
     const from = model.known[Math.max(0, model.known.length - records)];
-    if (!from || from.at <= model.kept) return;
-    model.kept = from.at;
-    this.#code.reclaim(this.#ring, from.at);
+    if (!from) return;
+    model.kept = Math.max(model.kept, from.at);
+    // a ring that was started anew may not know any more what was given up before
+    this.#code.reclaim(this.#ring, model.kept);
     checkRules(this.bench.nor);
   }
 
@@ -234,14 +278,18 @@ export class RingOwner {
     throw new Complaint(`there is no room for ${what} though all but one record is given up: room ${room}`);
   }
 
-  /** Where the last record and the batch, each begun anywhere in a sector, take no more sectors than there are. */
+  /**
+   * Enough is free for certain: the last record may begin at the end of its sector, and be copied to the next one; the
+   * batch follows it; and for a copy of the batch there must be place in another sector.
+   */
   #mustFit(lengths: number[]): boolean {
     const { model, flash } = this.bench;
-    const data = flash.sectorBytes - Math.max(16, flash.programBytes);
-    const sectors = (bytes: number) => Math.ceil((bytes + flash.programBytes) / data) + 1;
-    const batch = lengths.reduce((sum, n) => sum + n + HEADER, 0);
-    const last = model.known[model.known.length - 1];
-    return sectors(batch) + sectors(last ? last.bytes.length + HEADER : 0) <= flash.sectors - BESIDE;
+    const unit = Math.max(4, flash.programBytes);
+    const round = (bytes: number) => Math.ceil(bytes / unit) * unit;
+    const data = flash.sectorBytes - round(HEADER);
+    const batch = round(lengths.reduce((sum, n) => sum + n + HEADER, 0));
+    const last = round((model.known[model.known.length - 1]?.bytes.length ?? 0) + HEADER);
+    return 2 * (last + batch) + 3 * data + 4 * round(HEADER) <= (flash.sectors - BESIDE) * data;
   }
 
   /** The flash beside its region is as it was. */

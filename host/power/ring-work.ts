@@ -15,11 +15,11 @@ export interface Shape {
 
 /** By program unit: small sectors, so that little work goes round often. */
 export const SHAPES: Shape[] = [
-  { sectorBytes: 256, sectors: 4, programBytes: 1 },
-  { sectorBytes: 256, sectors: 5, programBytes: 4 },
-  { sectorBytes: 512, sectors: 4, programBytes: 8 },
-  { sectorBytes: 512, sectors: 6, programBytes: 16 },
-  { sectorBytes: 1024, sectors: 5, programBytes: 256 },
+  { sectorBytes: 256, sectors: 5, programBytes: 1 },
+  { sectorBytes: 256, sectors: 6, programBytes: 4 },
+  { sectorBytes: 512, sectors: 5, programBytes: 8 },
+  { sectorBytes: 512, sectors: 4, programBytes: 16 },
+  { sectorBytes: 1024, sectors: 7, programBytes: 256 },
 ];
 
 export function geometryOf(shape: Shape): Shape {
@@ -72,6 +72,15 @@ export const WORKLOADS: Record<string, (owner: RingOwner) => void> = {
     for (let i = 0; i < 36; i++) {
       if (owner.append(lengthsOf(owner))) continue;
       owner.keep(Math.max(1, owner.needed() - 1 - (owner.random.bits() % 4)));
+      if (i % 2 === 0) while (owner.ahead());
+    }
+  },
+  /** payloads that are records themselves, such as they will be written next */
+  echo(owner) {
+    for (let i = 0; i < 16; i++) {
+      owner.press([24, 8]);
+      owner.pressEcho();
+      if (i % 3 === 0) owner.keep(3);
     }
   },
   /** records longer than a sector */
@@ -80,7 +89,9 @@ export const WORKLOADS: Record<string, (owner: RingOwner) => void> = {
     for (let i = 0; i < 14; i++) {
       const length = Math.floor(sectorBytes * (0.4 + 1.2 * owner.random.next()));
       owner.press(i % 3 === 1 ? [5, length, 9] : [length]);
+      if (i % 4 === 0) while (owner.ahead());
       owner.keep(1 + (i % 2));
+      if (i % 4 === 2) while (owner.ahead());
     }
   },
   /** often started anew without a power cut */

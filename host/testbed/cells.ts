@@ -90,6 +90,9 @@ const BLANK = 0;
 const WRITTEN = 1;
 const TORN_UNIT = 2;
 
+/** Bytes in which something may stand that tells of what follows. */
+const HEADER = 16;
+
 /** A typical part (data sheets of 4 KB sectors, bytes over a serial line), µs. */
 const ERASE_US = 45_000;
 const PROGRAM_US = 30;
@@ -188,7 +191,8 @@ export function createCells(geometry: Geometry): Cells {
 
   /** A bit that is to be programmed, by chance: [byte of the data, mask]; null: there is none. */
   function someBit(at: number, data: Uint8Array, random: Random): [number, number] | null {
-    const from = random.bits() % Math.max(1, data.length);
+    // often in what stands first: a header
+    const from = random.bits() % Math.max(1, Math.min(data.length, random.bits() & 1 ? HEADER : data.length));
     for (let i = 0; i < data.length; i++) {
       const place = (from + i) % data.length;
       const wanted = (bytes[at + place] as number) & ~(data[place] as number);
