@@ -202,17 +202,17 @@ function numberBehind(record: Placed): number {
 }
 
 /**
- * The record at an address, or the first record of a batch behind it: of this number, or of a later one if what is
- * between cannot be read. -1: any number. Null: none.
+ * The first record of a batch behind an address: of this number, or of a later one if what is between cannot be read.
+ * -1: any number. Null: none.
  */
 function seek(ring: Ring, from: number, number: number): Placed | null {
-  let record = readRecord(ring, from);
+  let record: Placed | null = null;
   for (let at = up(from + 1, ring.unit); !record && at < ring.end; at += ring.unit) {
     record = readRecord(ring, at);
     // one that is no first record may be of a batch that was never finished
     if (record && !(record.begin && (number < 0 || later(record.number, number) < NUMBERS / 2))) record = null;
   }
-  if (record) ring.lost += number < 0 ? (record.at > from ? 1 : 0) : later(record.number, number);
+  if (record) ring.lost += number < 0 ? 1 : later(record.number, number);
   return record;
 }
 
@@ -221,14 +221,14 @@ function follow(ring: Ring, from: number, number: number): Placed | null {
   let at = from;
   let wanted = number;
   while (at < ring.end) {
-    let record = readRecord(ring, at);
+    const record = readRecord(ring, at);
     const sector = record ? -1 : copyOf(ring, at);
     if (sector >= 0) at = sector * ring.data;
     else {
-      record = seek(ring, at, wanted);
-      if (!record || record.kind !== KIND_OWN) return record;
-      at = record.end;
-      wanted = record.number;
+      const next: Placed | null = record || seek(ring, at, wanted);
+      if (!next || next.kind !== KIND_OWN) return next;
+      at = next.end;
+      wanted = next.number;
     }
   }
   return null;
@@ -598,7 +598,7 @@ export function append(ring: Ring, records: RingRecord[]): number[] | null {
 
 /** Nothing before this address is needed any more. */
 export function reclaim(ring: Ring, at: number): void {
-  let sector = sectorOf(ring, at);
+  let sector = Math.min(sectorOf(ring, at), ring.head + 1);
   // of what has been copied, or will be, the copy is enough
   const copy = ring.last && at >= copyFrom(ring) ? ring.head + 1 : copyOf(ring, at);
   if (copy > sector) sector = copy;
