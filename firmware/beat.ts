@@ -110,8 +110,6 @@ function reborn(rt: Runtime, board: number): void {
       if (live) survivors = true;
     }
   }
-  renewTo(rt, gone);
-  recordFact(rt, [FACT_RENEW, gone]);
   const devices = rt.active.plan.devices;
   for (let i = rt.stash.length - 1; i >= 0; i--) {
     const d = rt.stash[i].message.device;
@@ -123,6 +121,9 @@ function reborn(rt: Runtime, board: number): void {
   }
   const why = 'board ' + rt.active.plan.boards[board] + ' restarted';
   for (let i = 0; i < gone.length; i++) {
+    // each just before its senders number anew: what one of them has sent because of the last has an old number
+    renewTo(rt, [gone[i]]);
+    recordFact(rt, [FACT_RENEW, [gone[i]]]);
     tellAll(rt, { kind: 'reborn', t: 0, seed: 0, pid: gone[i], why: why }, false);
   }
   for (let d = 0; d < devices.length; d++) {

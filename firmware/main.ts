@@ -125,8 +125,8 @@ function begin(hal: Hal, agent: Agent): void {
   agent.transfer = null;
   const store = openStore(hal.flash, agent.crc, value.journal || '');
   const found = store.ring ? survey(store.ring) : nothingFound();
-  store.session = found.session;
   agent.rt = takeUp(hal, agent, store, found, slots);
+  (globalThis as any).DBG && (globalThis as any).DBG(hal.board, JSON.stringify([found.open, found.keep, found.t, store.why, value, found.streams.map(function (x) { return [x.pid, x.at, x.size]; }), store.ring && [store.ring.head, store.ring.end, store.ring.tail, store.ring.lost]]));
   if (agent.rt) return;
   const lost = value.guarded;
   if (lost !== '' && (typeof staged === 'string' || staged.hash !== lost)) {
@@ -187,6 +187,8 @@ function work(rt: Runtime): boolean {
     if (rt.abort !== '') tellAbort(rt);
     const more = pump(rt);
     commit(rt, logs(rt));
+    // who watches hears of an event before anything of it is to be seen elsewhere
+    rt.flush();
     release(rt);
     if (rt.beatDue) sendBeat(rt);
     if (rt.stirred || rt.abort !== '') continue;

@@ -42,8 +42,7 @@ import type { Stream } from './store.ts';
 
 /** What the ring holds, as far as one reading tells. */
 export interface Survey {
-  session: number;
-  /** all bases of the session stand, and it has not ended: it is to be resumed */
+  /** all bases of a session stand, and it has not ended: it is to be resumed */
   open: boolean;
   /** it has ended, and its bases may be begun with */
   keep: boolean;
@@ -80,11 +79,10 @@ function walk(ring: Ring, visit: (kind: number, fields: unknown[], at: number) =
 }
 
 export function survey(ring: Ring): Survey {
-  const out: Survey = { session: 0, open: false, keep: false, t: 0, streams: [], last: [] };
+  const out: Survey = { open: false, keep: false, t: 0, streams: [], last: [] };
   let begun: number[] = [];
   const visit = function (kind: number, fields: unknown[], at: number): void {
     if (kind === RECORD_BEGIN) {
-      out.session = fields[0] as number;
       out.open = false;
       out.keep = false;
       out.streams = [];
@@ -113,6 +111,8 @@ export function survey(ring: Ring): Survey {
       }
     }
   };
+  // its beginning may have been given up long ago: then all that it began with has been written anew
+  out.open = firstRecord(ring) !== null;
   walk(ring, visit);
   return out;
 }
@@ -186,7 +186,11 @@ function takeBoard(rt: Runtime, base: BoardBase, images: Image[]): void {
   }
   const locals: Local[] = [];
   for (let i = 0; i < rt.locals.length; i++) {
-    if (base.locals.indexOf(rt.locals[i].pid) >= 0) locals.push(rt.locals[i]);
+    const local = rt.locals[i];
+    if (base.locals.indexOf(local.pid) < 0) continue;
+    locals.push(local);
+    // it decided a commit before this base was written
+    if (local.self.role === 'active' && local.self.epoch === rt.epoch) local.plan = active.plan;
   }
   rt.locals = locals;
   takeBack(rt, -1, base.queues, base.outputs);
@@ -284,7 +288,6 @@ export function resume(rt: Runtime, of: Survey, images: Image[]): void {
   for (let i = 0; i < rt.locals.length; i++) if (rt.locals[i].self.cut) rt.locals[i].frozenAt = boardTime(rt);
   sortOutputs(rt);
   store.t = t;
-  store.session = of.session;
   store.on = true;
 }
 
@@ -336,7 +339,7 @@ export function reconcile(rt: Runtime, staged: Image | null): void {
 }
 
 export function nothingFound(): Survey {
-  return { session: 0, open: false, keep: false, t: 0, streams: [], last: [] };
+  return { open: false, keep: false, t: 0, streams: [], last: [] };
 }
 
 /**

@@ -61,7 +61,6 @@ export interface Store {
   why: string;
   /** events are recorded now: a session is open */
   on: boolean;
-  session: number;
   pending: RingRecord[];
   pendingBytes: number;
   /** by device: number of the input that a pending fact tells of */
@@ -89,7 +88,6 @@ export function closedStore(why: string): Store {
     ring: null,
     why: why,
     on: false,
-    session: 0,
     pending: [],
     pendingBytes: 0,
     facts: [],
@@ -282,9 +280,8 @@ function begin(rt: Runtime): void {
   const store = rt.store;
   const ring = store.ring as Ring;
   store.streams = [];
-  store.session++;
   const t = stamp(rt);
-  const records: RingRecord[] = [{ kind: RECORD_BEGIN, bytes: encode([store.session]) }];
+  const records: RingRecord[] = [{ kind: RECORD_BEGIN, bytes: encode([]) }];
   const bytes: Uint8Array[] = [];
   const first: number[] = [];
   addStream(store, BOARD_STREAM);
@@ -345,7 +342,10 @@ export function commit(rt: Runtime, wanted: boolean): void {
   store.facts = [];
   if (!store.ring) return;
   if (!store.on) {
-    if (wanted) begin(rt);
+    if (!wanted) return;
+    // what is in the bases from the start nobody will do again, nor tell
+    rt.flush();
+    begin(rt);
     return;
   }
   const records = store.pending;
@@ -382,22 +382,22 @@ function dropGone(rt: Runtime): void {
 
 /**
  * Writes the bases that are wanted, and gives up what stands before them; only where all that has happened is durable
- * and out. Those of processes go before the board's: it takes over what stopped ones have left.
+ * and out. The board's goes first: it takes over what stopped processes have left, and what the others have decided
+ * since their own bases is in it.
  */
 export function keepBases(rt: Runtime): void {
   const store = rt.store;
   const ring = store.ring;
   if (!ring || !store.on || store.pending.length > 0) return;
   const board = streamOf(store, BOARD_STREAM) as Stream;
-  for (let i = 0; i < store.streams.length; i++) {
-    const stream = store.streams[i];
-    if (!localOf(rt, stream.pid)) continue;
-    const long = stream.events >= REPLAY_EVENTS;
-    if ((stream.due || long) && !writeBase(rt, stream, false)) return;
-  }
   if (board.due || board.events >= REPLAY_EVENTS) {
     if (!writeBase(rt, board, false)) return;
     dropGone(rt);
+  }
+  for (let i = 0; i < store.streams.length; i++) {
+    const stream = store.streams[i];
+    const long = stream.events >= REPLAY_EVENTS;
+    if ((stream.due || long) && localOf(rt, stream.pid) && !writeBase(rt, stream, false)) return;
   }
   const capacity = ring.data * (ring.sectors - 1);
   const last = oldest(store) as Stream;
