@@ -5,7 +5,9 @@
 // programmed. So nothing is programmed behind what an earlier run of the board has left: each run begins a sector, and
 // never erases one that could be the last to hold anything certain. In a sector's beginning the first record stands
 // twice, so one that was acknowledged is never alone: where two records of a sector are whole, the first of them was
-// finished, and is certain. Of three sectors one is neither the newest nor the newest that is certain.
+// finished, and is certain. Of three sectors one is neither the newest nor the newest that is certain. What was not
+// seen may yet be seen later: all that may be erased is erased before a run's first record, and one record more may
+// stand unseen behind what stays, so a number is left out.
 
 import type { Flash } from '../hal/hal.ts';
 import { aligned, RECORD_SECTORS } from './image.ts';
@@ -129,7 +131,8 @@ function nextSector(records: Records): number {
 /** Makes `records.value` durable as it is now. */
 export function saveRecord(records: Records): void {
   const flash = records.flash;
-  records.sequence++;
+  const first = records.begun < 0;
+  records.sequence += first ? 2 : 1;
   const body = encode([records.sequence, records.value]);
   const bytes = new Uint8Array(HEADER_BYTES + body.length);
   const crc = records.crc(body, 0, body.length, 0);
@@ -152,6 +155,10 @@ export function saveRecord(records: Records): void {
   const sector = nextSector(records);
   records.begun = sector;
   flash.erase(sector);
+  if (first) {
+    const other = nextSector(records);
+    if (other !== sector) flash.erase(other);
+  }
   flash.program(sector * flash.sectorBytes, padded);
   flash.program(sector * flash.sectorBytes + padded.length, padded);
   records.sector = sector;
