@@ -47,6 +47,8 @@ export interface Plan {
   seed: number;
   /** power cuts that may follow one another */
   depth: number;
+  /** at each operation, power cuts after which any of its bits may be done; 1 by default */
+  tries?: number;
   /** only these of them, by operation and way: for a replay */
   only?: string[];
 }
@@ -116,7 +118,11 @@ export function causeOf(error: unknown, nor: Nor): unknown {
 }
 
 export function runForked<M>(work: Work<M>, plan: Plan, tally: Tally): void {
-  const { geometry, torn, depth, only } = plan;
+  const { geometry, torn, depth, only, tries = 1 } = plan;
+  const ways = CUTS.flatMap((how): [Cut, string][] => {
+    const many = how === 'random' ? tries : 1;
+    return Array.from({ length: many }, (_, i) => [how, i === 0 ? how : `${how}${i + 1}`]);
+  });
 
   /** Works on a flash as it is; what is wrong is complained of, and never thrown. */
   function run(level: number, path: string, parts: Pick<Bench<M>, 'nor' | 'model' | 'seed' | 'left'>): void {
@@ -127,9 +133,9 @@ export function runForked<M>(work: Work<M>, plan: Plan, tally: Tally): void {
       if (level === depth) return;
       const state = nor.save();
       const other = norOf(geometry, torn, level + 1);
-      for (let i = 0; i < CUTS.length; i++) {
-        const how = CUTS[i] as Cut;
-        const cut = `${number}.${how}`;
+      for (let i = 0; i < ways.length; i++) {
+        const [how, name] = ways[i] as [Cut, string];
+        const cut = `${number}.${name}`;
         if (tally.over || (only && only[level] !== cut)) continue;
         const own = mix(seed, number, i);
         other.restore(state);

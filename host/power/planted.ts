@@ -87,17 +87,9 @@ export const PLANTED: Planted[] = [
     'if (record.end > base && !(own && record.bytes.length !== TAIL_BYTES)) found = true;',
     'if (record.end > base) found = true;',
   ]),
-  ring('what was never finished is left behind the head', [
-    'while (ring.newest > ring.head + ring.ahead) eraseNext(ring);',
-    '',
-  ]),
   ring('a record in the middle of a batch may follow a torn one', [
     'if (record && !(record.begin && (number < 0 || later(record.number, number) < NUMBERS / 2))) record = null;',
     'if (record && !(number < 0 || later(record.number, number) < NUMBERS / 2)) record = null;',
-  ]),
-  ring('any number may follow', [
-    'if (record && !(record.begin && (number < 0 || later(record.number, number) < NUMBERS / 2))) record = null;',
-    'if (record && !record.begin) record = null;',
   ]),
   ring('a record may run on into a sector that is not there', [
     'if (from + RECORD_HEADER + length > (ring.head + 1) * ring.data) return null;',

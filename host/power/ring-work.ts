@@ -131,7 +131,27 @@ export const WORKLOADS: Record<string, (owner: RingOwner) => void> = {
       if (i === 3) owner.ahead();
     }
   },
+  /** the same in a ring that is full, for pairs too */
+  brim(owner) {
+    const { sectorBytes } = owner.bench.flash;
+    for (let i = 0; i < 3; i++) {
+      owner.keep(4);
+      owner.press([Math.floor(sectorBytes / 3), 7]);
+      owner.keep(3);
+      owner.press([Math.floor(sectorBytes * 0.6)]);
+      owner.ahead();
+    }
+  },
 };
+
+/** Done before, without power cuts: the ring goes round once and is full. */
+function fill(code: RingCode, bench: Bench<RingModel>): void {
+  const before = new RingOwner(code, { ...bench, flash: bench.nor }, createRandom(bench.seed, 'fill'));
+  for (let lap = 0; lap < 2; lap++) {
+    while (before.append([Math.floor(bench.flash.sectorBytes / 3), 10]));
+    before.keep(3);
+  }
+}
 
 /** What the region holds before: records of a ring of another salt, and a sector of nonsense. */
 function soil(code: RingCode, bench: Bench<RingModel>): void {
@@ -158,8 +178,9 @@ function soil(code: RingCode, bench: Bench<RingModel>): void {
 function goOn(owner: RingOwner): void {
   const { random, bench } = owner;
   const { sectorBytes } = bench.flash;
-  const kind = random.bits() % 4;
-  if (kind === 1) owner.ahead();
+  const kind = random.bits() % 5;
+  if (kind === 1 || kind === 4) owner.ahead();
+  if (kind === 4) owner.mount();
   owner.press([random.bits() % 40, 12]);
   if (kind === 2) owner.keep(2);
   if (kind === 3) owner.mount();
@@ -177,6 +198,7 @@ export function ringWork(code: RingCode, workload: string): Work<RingModel> {
     copy: copyRingModel,
     begin(bench) {
       if (workload === 'used') soil(code, bench);
+      if (workload === 'brim') fill(code, bench);
       const owner = new RingOwner(code, bench, createRandom(bench.seed, workload));
       run(owner);
       owner.mount();
