@@ -121,7 +121,7 @@ export function dropOld(outgoing: Outgoing, epoch: number): void {
 }
 
 /** Queues a message, for when its event is durable; inputs that a shadow forwards stand in the order of their numbers, each once. */
-export function enqueue(rt: Runtime, outgoing: Outgoing, message: Message): void {
+export function enqueue(outgoing: Outgoing, message: Message): void {
   const number = numberOf(outgoing, message);
   // a channel that begins again at 1 (a seat that is asked a second time) has no use for what is left of its old life
   if (outgoing.device < 0 && number === 1) renew(outgoing);

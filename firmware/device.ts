@@ -65,7 +65,7 @@ export function enqueueInput(rt: Runtime, d: number, data: Uint8Array): void {
   const state = rt.devices[d] as DeviceState;
   const to = readers(rt, d);
   for (let i = 0; i < to.length; i++) {
-    enqueue(rt, outgoingOf(rt, -1, d, to[i]), {
+    enqueue(outgoingOf(rt, -1, d, to[i]), {
       kind: 'input',
       n: 0,
       epoch: rt.epoch,

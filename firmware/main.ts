@@ -126,7 +126,6 @@ function begin(hal: Hal, agent: Agent): void {
   const store = openStore(hal.flash, agent.crc, value.journal || '');
   const found = store.ring ? survey(store.ring) : nothingFound();
   agent.rt = takeUp(hal, agent, store, found, slots);
-  (globalThis as any).DBG && (globalThis as any).DBG(hal.board, JSON.stringify([found.open, found.keep, found.t, store.why, value, found.streams.map(function (x) { return [x.pid, x.at, x.size]; }), store.ring && [store.ring.head, store.ring.end, store.ring.tail, store.ring.lost]]));
   if (agent.rt) return;
   const lost = value.guarded;
   if (lost !== '' && (typeof staged === 'string' || staged.hash !== lost)) {

@@ -240,8 +240,8 @@ function perform(rt: Runtime, local: Local, low: number, t: number, effect: Effe
   if (effect.kind === 'send') {
     const message = effect.message as Message;
     const to = effect.to as Pid;
-    if (message.kind === 'input') enqueue(rt, outgoingOf(rt, -1, message.device as number, to), message);
-    else enqueue(rt, outgoingOf(rt, local.pid, -1, to), message);
+    if (message.kind === 'input') enqueue(outgoingOf(rt, -1, message.device as number, to), message);
+    else enqueue(outgoingOf(rt, local.pid, -1, to), message);
   } else if (effect.kind === 'output') queueOutput(rt, local.pid, low, t, effect);
   else if (effect.kind === 'freeze') local.frozenAt = boardTime(rt);
   else if (effect.kind === 'decide') decided(rt, local, effect);

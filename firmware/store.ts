@@ -227,7 +227,7 @@ function baseRecords(pid: Pid, t: number, bytes: Uint8Array): RingRecord[] {
   return out;
 }
 
-function valueOf(rt: Runtime, pid: Pid, t: number): Uint8Array {
+function baseOf(rt: Runtime, pid: Pid, t: number): Uint8Array {
   const local = localOf(rt, pid);
   return encode(pid === BOARD_STREAM || !local ? boardBase(rt) : processBase(rt, local, t / 1000));
 }
@@ -236,7 +236,7 @@ function valueOf(rt: Runtime, pid: Pid, t: number): Uint8Array {
 function writeBase(rt: Runtime, stream: Stream, full: boolean): boolean {
   const store = rt.store;
   const t = stamp(rt);
-  const bytes = valueOf(rt, stream.pid, t);
+  const bytes = baseOf(rt, stream.pid, t);
   if (stream.mark && !full && bytes.length <= VALUE_BYTES_MAX) {
     const change = difference(stream.mark, bytes, rt.crc);
     const record = { kind: RECORD_PATCH, bytes: encode([stream.pid, t, change.patch]) };
@@ -288,7 +288,7 @@ function begin(rt: Runtime): void {
   for (let i = 0; i < rt.locals.length; i++) addStream(store, rt.locals[i].pid);
   let size = 0;
   for (let i = 0; i < store.streams.length; i++) {
-    bytes.push(valueOf(rt, store.streams[i].pid, t));
+    bytes.push(baseOf(rt, store.streams[i].pid, t));
     first.push(records.length);
     const parts = baseRecords(store.streams[i].pid, t, bytes[i]);
     for (let j = 0; j < parts.length; j++) records.push(parts[j]);

@@ -201,7 +201,7 @@ export class LinkSystem {
       if (one.to === 1) renumber(self, 1);
     }
     const frames = this.with(link, 0, (rt) => {
-      enqueue(rt, outgoingOf(rt, one.from, one.message.device ?? -1, one.to), structuredClone(one.message));
+      enqueue(outgoingOf(rt, one.from, one.message.device ?? -1, one.to), structuredClone(one.message));
     });
     this.put(link, frames);
   }
@@ -229,7 +229,7 @@ export class LinkSystem {
       const sent = script.slice(0, link.sent[s]);
       for (const one of sent) {
         const frames = this.with(link, 0, (rt) => {
-          enqueue(rt, outgoingOf(rt, one.from, one.message.device ?? -1, one.to), structuredClone(one.message));
+          enqueue(outgoingOf(rt, one.from, one.message.device ?? -1, one.to), structuredClone(one.message));
         });
         this.put(link, frames);
       }
