@@ -92,8 +92,7 @@ export function sealSlot(flash: Flash, slot: number, length: number, bodyCrc: nu
   flash.program(slotAt(flash, slot), aligned(flash, header));
 }
 
-/** The image of a slot; a string says why there is none. */
-export function readSlot(flash: Flash, slot: number, crc: Crc): Image | string {
+function imageIn(flash: Flash, slot: number, crc: Crc): Image | string {
   const header = flash.read(slotAt(flash, slot), IMAGE_HEADER_BYTES);
   if (get32(header, 0) !== MAGIC) return 'blank';
   if (get32(header, 12) !== crc(header, 0, 12, 0)) return 'its header is damaged';
@@ -101,9 +100,15 @@ export function readSlot(flash: Flash, slot: number, crc: Crc): Image | string {
   if (length > bodyMax(flash)) return 'its header is damaged';
   const body = flash.read(bodyAt(flash, slot), length);
   if (crc(body, 0, length, 0) !== get32(header, 8)) return 'its body is damaged';
+  return decodeImage(body);
+}
+
+/** The image of a slot; a string says why there is none. */
+export function readSlot(flash: Flash, slot: number, crc: Crc): Image | string {
   try {
-    return decodeImage(body);
+    return imageIn(flash, slot, crc);
   } catch (error) {
+    // it is no image, or power has cut its erase and the part refuses to read what that left
     return 'it cannot be read: ' + (error as Error).message;
   }
 }

@@ -206,6 +206,16 @@ describe('images', () => {
     expect(readSlot(nor, 1, crc32)).toEqual(small());
   });
 
+  test('a slot that the part refuses to read, for power has cut its erase, is told, and can be written', () => {
+    const nor = openNor({ ...geometry, torn: 'faults' });
+    write(nor, 1, encodeImage(small()));
+    nor.cut(0, 'half');
+    expect(() => eraseSlot(nor, 1)).toThrow();
+    expect(readSlot(nor, 1, crc32)).toMatch(/cannot be read/);
+    write(nor, 1, encodeImage(small()));
+    expect(readSlot(nor, 1, crc32)).toEqual(small());
+  });
+
   test('a damaged header and a damaged body are told apart, and none is taken', () => {
     const nor = openNor(geometry);
     write(nor, 0, encodeImage(small()));
