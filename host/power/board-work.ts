@@ -30,8 +30,6 @@ const CHUNK = 256;
 export interface BoardModel {
   /** what flash may say: the last record that was saved, and those since on which power was cut */
   may: string[];
-  /** bits of a record may be in doubt, until one more is saved */
-  doubtful: boolean;
   /** of the next image, and of the next record */
   images: number;
   saves: number;
@@ -77,7 +75,7 @@ class BoardOwner {
   /** What is on flash, and whether it may be. */
   look(): Records {
     const { bench } = this;
-    const { model, left, torn } = bench;
+    const { model, torn } = bench;
     bench.tally.mounts++;
     bench.readOnly = true;
     this.#records = this.#code.openRecords(bench.flash, crc32);
@@ -86,10 +84,11 @@ class BoardOwner {
     if (!model.may.includes(text)) {
       throw new Complaint(`the board's record is ${text}, and not ${model.may.join(' or ')}`, 'record');
     }
-    // once it was there it stays, unless its bits are in doubt
-    if (torn === 'unstable' && left?.how === 'random') model.doubtful = true;
-    if (!model.doubtful) model.may = [text];
+    // once it was there it stays; where bits may be in doubt, from the next save on: a board does nothing before it
+    if (torn !== 'unstable') model.may = [text];
     const [active = '', staged = ''] = value.quarantined;
+    // a board looks at both, whatever is in them
+    for (let slot = 0; slot < 2; slot++) readSlot(bench.flash, slot, crc32);
     this.#checkSlot('active', value.active, active);
     this.#checkSlot('staged', value.staged, staged);
     bench.readOnly = false;
@@ -114,7 +113,6 @@ class BoardOwner {
     model.may.push(text);
     this.#code.saveRecord(this.#records);
     model.may = [text];
-    model.doubtful = false;
     checkRules(nor);
   }
 
@@ -227,7 +225,7 @@ function goOn(owner: BoardOwner): void {
 }
 
 function boardModel(): BoardModel {
-  return { may: [NOTHING], doubtful: false, images: 0, saves: 0 };
+  return { may: [NOTHING], images: 0, saves: 0 };
 }
 
 /** Anything a board may do with its records and slots. */
