@@ -78,8 +78,8 @@ export const COMMIT: Mutant[] = [
     changes: [
       [
         'core.ts',
-        "      turn(self.cut, self.guarded ? 'recovery' : 'cancel', 'aborted by the operator');",
-        "      turn(self.cut, self.guarded ? self.cut.cut : 'cancel', 'aborted by the operator');",
+        "      turn(self.cut, self.guarded ? 'recovery' : 'cancel', event.why || 'aborted by the operator');",
+        "      turn(self.cut, self.guarded ? self.cut.cut : 'cancel', event.why || 'aborted by the operator');",
       ],
     ],
   },

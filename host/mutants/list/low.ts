@@ -194,7 +194,7 @@ export const LOW: Mutant[] = [
     changes: [
       [
         'core.ts',
-        "    if (self.guarded && !self.cut) self.failed = 'aborted by the operator';",
+        "    if (self.guarded && !self.cut) self.failed = event.why || 'aborted by the operator';",
         '    if (self.guarded && !self.cut) self.failed = null;',
       ],
     ],

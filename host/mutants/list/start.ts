@@ -180,8 +180,8 @@ export const START: Mutant[] = [
     changes: [
       [
         'core.ts',
-        "      turn(self.cut, self.guarded ? 'recovery' : 'cancel', 'aborted by the operator');",
-        "      turn(self.cut, self.guarded ? 'recovery' : 'start', 'aborted by the operator');",
+        "      turn(self.cut, self.guarded ? 'recovery' : 'cancel', event.why || 'aborted by the operator');",
+        "      turn(self.cut, self.guarded ? 'recovery' : 'start', event.why || 'aborted by the operator');",
       ],
     ],
   },
