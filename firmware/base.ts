@@ -16,6 +16,7 @@ type QueueBase = [Pid, number, Pid, number, number, Message[]];
 export interface ProcessBase {
   self: Process;
   seed: number;
+  begun: boolean;
   /** hash of the plan of its version */
   plan: string;
   module: string;
@@ -78,6 +79,7 @@ export function processBase(rt: Runtime, local: Local, t: number): ProcessBase {
   return {
     self: local.self,
     seed: local.seed,
+    begun: local.begun,
     plan: local.plan === rt.active.plan ? rt.active.hash : rt.staged ? rt.staged.hash : rt.other ? rt.other.hash : '',
     module: local.module,
     queues: queuesOf(rt, local.pid),

@@ -325,7 +325,7 @@ function gather(rt: Runtime, now: number): void {
   for (let i = 0; i < rt.locals.length; i++) {
     const local = rt.locals[i];
     // what goes on from an old base has begun long ago
-    if (local.self.role !== 'seat' && !local.restored) deliver(rt, local, { kind: 'start', t: 0, seed: 0 });
+    if (local.self.role !== 'seat' && !local.begun) deliver(rt, local, { kind: 'start', t: 0, seed: 0 });
   }
   rebaseAll(rt);
 }

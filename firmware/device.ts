@@ -80,7 +80,14 @@ export function enqueueInput(rt: Runtime, d: number, data: Uint8Array): void {
 export function queueOutput(rt: Runtime, pid: Pid, low: number, t: number, effect: Effect): void {
   const state = rt.devices[effect.device as number];
   if (!state) return;
-  state.queue.push({ pid: pid, e: effect.e as number, data: effect.data as Uint8Array, low: low, t: t });
+  state.queue.push({
+    pid: pid,
+    e: effect.e as number,
+    data: effect.data as Uint8Array,
+    low: low,
+    t: t,
+    claimed: false,
+  });
 }
 
 function drive(rt: Runtime, d: number, state: DeviceState, output: Output): void {
@@ -94,7 +101,7 @@ function drive(rt: Runtime, d: number, state: DeviceState, output: Output): void
     return;
   }
   const fact = [FACT_DONE, d, component, output.e];
-  if (!device.latest && !device.atLeastOnce) {
+  if (!device.latest && !device.atLeastOnce && !output.claimed) {
     recordFact(rt, fact);
     commit(rt, false);
   }
@@ -108,6 +115,24 @@ function drive(rt: Runtime, d: number, state: DeviceState, output: Output): void
   if (!device.atLeastOnce) return;
   recordFact(rt, fact);
   commit(rt, false);
+}
+
+/**
+ * The first output that waits at a driver shares the write of its event: it is the driver's next one, and to be done
+ * once at most.
+ */
+export function claimOutputs(rt: Runtime): void {
+  if (!rt.store.on || rt.lost !== '') return;
+  for (let d = 0; d < rt.devices.length; d++) {
+    const state = rt.devices[d];
+    const device = rt.active.plan.devices[d];
+    if (!state || state.queue.length === 0 || device.latest || device.atLeastOnce) continue;
+    const output = state.queue[0];
+    // what will be dropped is not done: another version may put out the same number (PROTOCOL 5.4)
+    if (output.claimed || (output.low >= 0 && output.low < state.driver.recovered)) continue;
+    output.claimed = true;
+    recordFact(rt, [FACT_DONE, d, output.pid >> 1, output.e]);
+  }
 }
 
 /**

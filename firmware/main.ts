@@ -7,7 +7,7 @@ import type { Agent } from './agent.ts';
 import { sendBeat, tick } from './beat.ts';
 import { hearPacket } from './bus.ts';
 import { isSurvivor } from './core/core.ts';
-import { createDevices, takeInput } from './device.ts';
+import { claimOutputs, createDevices, takeInput } from './device.ts';
 import type { Image } from './image.ts';
 import { readSlot } from './image.ts';
 import { ROUNDS_MAX } from './limits.ts';
@@ -87,6 +87,18 @@ function noteBoot(rt: Runtime, resumed: boolean): void {
   note(rt, { kind: 'boot', boot: rt.boot, resumed: resumed, firmware: VERSION });
 }
 
+/** What the journal holds; where that cannot be told, it is as if it held what cannot be taken up. */
+function examine(store: Store): Survey {
+  const found = nothingFound();
+  if (!store.ring) return found;
+  try {
+    return survey(store.ring);
+  } catch (error) {
+    found.open = true;
+    return found;
+  }
+}
+
 /** Takes up what the journal holds of before a power cut; null: there is nothing, or it cannot be taken up. */
 function takeUp(hal: Hal, agent: Agent, store: Store, found: Survey, slots: (Image | string)[]): Runtime | null {
   const images: Image[] = [];
@@ -124,7 +136,7 @@ function begin(hal: Hal, agent: Agent): void {
   agent.rt = null;
   agent.transfer = null;
   const store = openStore(hal.flash, agent.crc, value.journal || '');
-  const found = store.ring ? survey(store.ring) : nothingFound();
+  const found = examine(store);
   agent.rt = takeUp(hal, agent, store, found, slots);
   if (agent.rt) return;
   const lost = value.guarded;
@@ -185,6 +197,7 @@ function work(rt: Runtime): boolean {
   for (let round = 0; round < ROUNDS_MAX; round++) {
     if (rt.abort !== '') tellAbort(rt);
     const more = pump(rt);
+    claimOutputs(rt);
     commit(rt, logs(rt));
     // who watches hears of an event before anything of it is to be seen elsewhere
     rt.flush();

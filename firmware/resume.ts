@@ -206,6 +206,7 @@ function takeProcess(rt: Runtime, pid: Pid, base: ProcessBase, images: Image[]):
   const local = makeProcess(rt, pid, base.self.role, image.plan, image.modules);
   local.self = base.self;
   local.seed = base.seed;
+  local.begun = base.begun;
   rt.locals.push(local);
   takeBack(rt, pid, base.queues, base.outputs);
 }

@@ -106,7 +106,7 @@ export function makeProcess(rt: Runtime, pid: Pid, role: Role, plan: Plan, modul
     frozenAt: -1,
     waitingAt: -1,
     seed: rt.hal.random() | 0,
-    restored: false,
+    begun: false,
   };
   made.local = local;
   return local;
@@ -128,7 +128,7 @@ export function addProcess(
     for (let i = 0; i < state.timers.length; i++) {
       local.self.state.timers.push({ name: state.timers[i][0], at: boardTime(rt) + state.timers[i][1], T: [] });
     }
-    local.restored = true;
+    local.begun = true;
   }
   forget(rt, pid, true);
   rt.locals.push(local);
@@ -255,6 +255,7 @@ export function stepLocal(rt: Runtime, local: Local, event: Event): Effect[] {
   const mark = rt.hal.mark && risky(local.self);
   if (mark && rt.hal.mark) rt.hal.mark(local.pid);
   step(local.self, event, effects, local.app);
+  if (event.kind === 'start') local.begun = true;
   if (mark && rt.hal.mark) rt.hal.mark(-1);
   if (rt.trace) {
     rt.trace({

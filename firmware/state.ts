@@ -27,8 +27,8 @@ export interface Local {
   waitingAt: number;
   /** its events' seeds follow from it */
   seed: number;
-  /** it began with the state of an old base, and not from `initial` */
-  restored: boolean;
+  /** it has had its event `start`, or began with the state of an old base and needs none */
+  begun: boolean;
 }
 
 /** An output on its way to the driver. */
@@ -40,6 +40,8 @@ export interface Output {
   low: number;
   /** board time of its event, ms */
   t: number;
+  /** that the driver has done it is durable already */
+  claimed: boolean;
 }
 
 /** Messages of one channel on their way out: from a process to a process, or from a device (from -1) to a process. */

@@ -2,6 +2,7 @@
 
 import { contaminated, others, survivors } from './core/core.ts';
 import type { Pid } from './core/types.ts';
+import { roomOf } from '../hal/ring.ts';
 import { STATUS_PROCESSES, WAITING_SHOWN } from './limits.ts';
 import { needed, ready } from './peer.ts';
 import type { Local, Runtime } from './state.ts';
@@ -86,6 +87,32 @@ function queued(rt: Runtime): number {
 }
 
 /**
+ * What the journal holds and has held. Addresses of the ring only grow: `written` tells of all bytes that ever went to
+ * it, `turns` how often each of its sectors was erased.
+ */
+function journalStatus(rt: Runtime): { [key: string]: unknown } {
+  const store = rt.store;
+  const ring = store.ring;
+  let bases = 0;
+  for (let i = 0; i < store.streams.length; i++) bases += store.streams[i].size;
+  return {
+    durability: rt.active.plan.durability,
+    kept: ring !== null,
+    on: store.on,
+    full: store.full,
+    why: store.why,
+    sectors: ring ? ring.sectors : 0,
+    capacity: ring ? ring.data * (ring.sectors - 1) : 0,
+    room: ring ? roomOf(ring) : 0,
+    written: ring ? ring.end : 0,
+    turns: ring ? Math.ceil((ring.head + 1) / ring.sectors) : 0,
+    bases: bases,
+    events: store.count.events,
+    writes: store.count.writes,
+  };
+}
+
+/**
  * The reply to `status`, but for what the agent itself knows. A reply is one frame: it tells of STATUS_PROCESSES
  * processes from number `from` on, and how many there are.
  */
@@ -134,6 +161,7 @@ export function statusOf(rt: Runtime, from: number): { [key: string]: unknown } 
       queued: queued(rt),
       stashed: rt.stash.length,
     },
+    journal: journalStatus(rt),
     stalled: silent,
   };
 }

@@ -106,7 +106,13 @@ export function openStore(flash: Flash, crc: Crc, failed: string): Store {
   const sectors = Math.min(SECTORS_MAX, flash.sectors - first);
   if (sectors < SECTORS_MIN || sectors * flash.sectorBytes < JOURNAL_BYTES_MIN) {
     store.why = 'the flash has no room for a journal: ' + sectors + ' sectors of ' + flash.sectorBytes + ' B are left';
-  } else store.ring = openRing(flash, crc, first, sectors, JOURNAL_SALT);
+  } else {
+    try {
+      store.ring = openRing(flash, crc, first, sectors, JOURNAL_SALT);
+    } catch (error) {
+      store.why = 'its flash cannot be read: ' + ((error && (error as Error).message) || error);
+    }
+  }
   return store;
 }
 
