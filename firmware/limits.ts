@@ -41,3 +41,12 @@ export const REPLAY_EVENTS = 250;
 export const PENDING_MAX = 6144;
 /** Rounds of processes, write and effects in one call of the board; the rest is done in the next. */
 export const ROUNDS_MAX = 8;
+
+/** Words that tell what has become of a journal; the host looks for them (host/journal.ts). */
+export const JOURNAL_WORN = 'its flash is worn or damaged';
+export const JOURNAL_FULL = 'it is full';
+export const JOURNAL_RESERVE = 'hold no more than its reserve';
+export const JOURNAL_SMALL = 'it is too small';
+export const JOURNAL_NO_ROOM = 'the flash has no room for a journal';
+export const JOURNAL_BLIND = 'its flash cannot be read';
+export const JOURNAL_UNREADABLE = 'what stood in the journal could not be taken up';

@@ -10,7 +10,7 @@ import { isSurvivor } from './core/core.ts';
 import { claimOutputs, createDevices, takeInput } from './device.ts';
 import type { Image } from './image.ts';
 import { readSlot } from './image.ts';
-import { ROUNDS_MAX } from './limits.ts';
+import { JOURNAL_UNREADABLE, ROUNDS_MAX } from './limits.ts';
 import { crc32 } from './link/crc.ts';
 import { unknownPeer } from './peer.ts';
 import { openRecords, saveRecord } from './record.ts';
@@ -117,7 +117,7 @@ function takeUp(hal: Hal, agent: Agent, store: Store, found: Survey, slots: (Ima
     rt.beatAt = boardTime(rt);
     return rt;
   } catch (error) {
-    store.why = 'what stood in the journal could not be taken up: ' + ((error && (error as Error).message) || error);
+    store.why = JOURNAL_UNREADABLE + ': ' + ((error && (error as Error).message) || error);
     store.on = false;
     store.pending = [];
     store.streams = [];

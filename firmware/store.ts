@@ -34,7 +34,19 @@ import {
 } from './entry.ts';
 import type { Crc } from './image.ts';
 import { RECORD_SECTORS, slotAt, slotBytes } from './image.ts';
-import { BASE_PART, JOURNAL_BYTES_MIN, JOURNAL_SALT, REPLAY_EVENTS, RESERVE_BYTES } from './limits.ts';
+import {
+  BASE_PART,
+  JOURNAL_BLIND,
+  JOURNAL_BYTES_MIN,
+  JOURNAL_FULL,
+  JOURNAL_NO_ROOM,
+  JOURNAL_RESERVE,
+  JOURNAL_SALT,
+  JOURNAL_SMALL,
+  JOURNAL_WORN,
+  REPLAY_EVENTS,
+  RESERVE_BYTES,
+} from './limits.ts';
 import { encode } from './link/cbor.ts';
 import { saveRecord } from './record.ts';
 import type { Local, Runtime } from './state.ts';
@@ -105,12 +117,12 @@ export function openStore(flash: Flash, crc: Crc, failed: string): Store {
   const first = RECORD_SECTORS + (2 * slotBytes(flash)) / flash.sectorBytes;
   const sectors = Math.min(SECTORS_MAX, flash.sectors - first);
   if (sectors < SECTORS_MIN || sectors * flash.sectorBytes < JOURNAL_BYTES_MIN) {
-    store.why = 'the flash has no room for a journal: ' + sectors + ' sectors of ' + flash.sectorBytes + ' B are left';
+    store.why = JOURNAL_NO_ROOM + ': ' + sectors + ' sectors of ' + flash.sectorBytes + ' B are left';
   } else {
     try {
       store.ring = openRing(flash, crc, first, sectors, JOURNAL_SALT);
     } catch (error) {
-      store.why = 'its flash cannot be read: ' + ((error && (error as Error).message) || error);
+      store.why = JOURNAL_BLIND + ': ' + ((error && (error as Error).message) || error);
     }
   }
   return store;
@@ -210,14 +222,14 @@ function write(rt: Runtime, records: RingRecord[]): number[] | null {
       const made = append(ring, from === 0 && to === records.length ? records : records.slice(from, to));
       store.count.writes++;
       if (!made) {
-        giveUp(rt, 'it is full: what it must hold does not fit its ' + ring.sectors + ' sectors');
+        giveUp(rt, JOURNAL_FULL + ': what it must hold does not fit its ' + ring.sectors + ' sectors');
         return null;
       }
       all = all.concat(made);
       from = to;
     }
   } catch (error) {
-    giveUp(rt, 'the flash is worn or damaged: ' + ((error && (error as Error).message) || error));
+    giveUp(rt, JOURNAL_WORN + ': ' + ((error && (error as Error).message) || error));
     return null;
   }
   return ring ? all : null;
@@ -304,7 +316,7 @@ function begin(rt: Runtime): void {
   // what is left of before may help a process that begins anew; where there is no room it has to go
   if (roomOf(ring) < 2 * size + RESERVE_BYTES) reclaim(ring, ring.end);
   if (roomOf(ring) < 2 * size + RESERVE_BYTES) {
-    giveUp(rt, 'it is too small: ' + size + ' B of checkpoints do not fit twice into ' + roomOf(ring) + ' B');
+    giveUp(rt, JOURNAL_SMALL + ': ' + size + ' B of checkpoints do not fit twice into ' + roomOf(ring) + ' B');
     return;
   }
   const places = write(rt, records);
@@ -415,11 +427,7 @@ export function keepBases(rt: Runtime): void {
   const full = roomOf(ring) < 2 * baseBytes(store) + RESERVE_BYTES;
   if (full && !store.full) {
     const why =
-      'the journal of board ' +
-      rt.hal.board +
-      ' is full: its ' +
-      ring.sectors +
-      ' sectors hold no more than its reserve';
+      'the journal of board ' + rt.hal.board + ' is full: its ' + ring.sectors + ' sectors ' + JOURNAL_RESERVE;
     rt.abort = why;
     note(rt, { kind: 'journal', why: why });
   }
