@@ -341,6 +341,8 @@ describe('the daemon', () => {
       name: 'far',
       bundle: bundles.obedient,
       flashFile: join(apart, 'far.nor'),
+      keptFile: join(apart, 'far.nor.kept'),
+      cause: 'power',
       flash: FLASH,
       memoryBytes: 0,
       interrupts: true,

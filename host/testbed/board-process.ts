@@ -2,7 +2,7 @@
 // Descriptor 3 is its serial line (the master of a pseudo-terminal, or a pipe), 4 the pipe to the testbed's daemon
 // (pipe.ts). It ends when the daemon does.
 
-import { readFileSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { isatty, ReadStream } from 'node:tty';
 import { crc32 } from 'node:zlib';
@@ -116,9 +116,26 @@ function readBundle(): Buffer {
   }
 }
 
+/** Memory that a reset leaves alone, as this process ends and the next one begins; a power cut removes it. */
+function openKept(): { marked: number; mark(pid: number): void } {
+  const fd = openSync(spec.keptFile, constants.O_RDWR | constants.O_CREAT, 0o600);
+  process.on('exit', () => closeSync(fd));
+  const cell = new Int32Array(1);
+  const marked = readSync(fd, cell, 0, 4, 0) === 4 ? (cell[0] as number) : -1;
+  return {
+    marked,
+    // at once, and where whoever reads the file finds it: what is to be known of is a process that never goes on
+    mark(pid) {
+      cell[0] = pid;
+      writeSync(fd, cell, 0, 4, 0);
+    },
+  };
+}
+
 function main(): void {
   const bundle = readBundle();
   const nor = openNor({ ...spec.flash, file: spec.flashFile });
+  const kept = openKept();
   serial.on('data', (chunk: Buffer) => run((b) => b.serial(new Uint8Array(chunk))));
   serial.on('error', (error: Error) => log(`serial line: ${error.message}`));
   const read = pipeReader((kind, body) => {
@@ -156,6 +173,9 @@ function main(): void {
       send(PIPE.kick, new Uint8Array(0));
     },
     reset: () => leave(BOARD_EXIT.reset),
+    cause: spec.cause,
+    marked: kept.marked,
+    mark: kept.mark,
     interrupted: () => log('a call did not return and was interrupted'),
   });
   if (leaving) return;

@@ -5,6 +5,7 @@ import { Script } from 'node:vm';
 import { crc32 } from 'node:zlib';
 import type { Board, Flash, Hal } from '../../hal/hal.ts';
 import { bareContext } from './bare.ts';
+import type { Cause } from './spec.ts';
 
 export interface BoardOptions {
   /** the ES5 bundle */
@@ -24,7 +25,7 @@ export interface BoardOptions {
   kick?(): void;
   reset(): void;
   /** why it boots, and what stands in the memory that a reset leaves alone (hal.ts) */
-  cause?: string;
+  cause?: Cause;
   marked?: number;
   mark?(pid: number): void;
   /** a call had to be interrupted */

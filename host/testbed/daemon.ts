@@ -149,6 +149,7 @@ export class Daemon {
         name: board.name,
         bundle: this.config.bundle,
         flashFile: this.paths.flash(board.name),
+        keptFile: `${this.paths.flash(board.name)}.kept`,
         flash,
         memoryBytes: board.memoryBytes ?? 0,
         interrupts: board.interrupts ?? true,

@@ -14,6 +14,7 @@ import { openNor, PowerCut } from './nor.ts';
 import { EventQueue } from './queue.ts';
 import type { Random } from './random.ts';
 import { createRandom } from './random.ts';
+import type { Cause } from './spec.ts';
 
 export interface LockstepBoard {
   name: string;
@@ -44,6 +45,8 @@ export interface LockstepOptions {
   repeat?: number;
   /** how much the time of a packet varies, ms; one board's packets keep their order */
   jitterMs?: number;
+  /** each board's clock begins at 0 with each boot, as real ones do */
+  freshClocks?: boolean;
   /** false: boards' trace lines are not looked at, which is faster */
   traces?: boolean;
 }
@@ -65,10 +68,13 @@ const LINK_SESSION = 1;
 /** A promise that the lab's time does not settle by then is a bug of ours, ms. */
 const STUCK_MS = 3_600_000;
 
-/** A power cut in the middle of what a board does. */
+/** A power cut, or a reset, in the middle of what a board does. */
 export interface Kill {
-  /** at one of its calls of the HAL, which then does nothing; or within a program or erase of its flash */
-  at: 'call' | 'flash';
+  /**
+   * At one of its calls of the HAL, which then does nothing; within a program or erase of its flash; or inside one of
+   * the calls that it marks because they may never return.
+   */
+  at: 'call' | 'flash' | 'mark';
   /** so many others come before */
   more: number;
   /** `flash`: how far the operation comes, and which bits where any may be */
@@ -76,6 +82,8 @@ export interface Kill {
   seed?: number;
   /** then power comes back, ms */
   offMs: number;
+  /** no power cut, but a reset for this cause */
+  cause?: Cause;
 }
 
 /** One run of a board's firmware, from boot to power cut: what is dead does nothing any more, whatever it calls. */
@@ -89,7 +97,9 @@ interface Seat {
   kill: Kill | null;
   /** memory that a reset leaves alone */
   marked: number;
-  cause: string;
+  cause: Cause;
+  /** the lab's time at which its clock showed 0 */
+  zero: number;
   nor: Nor;
   board: Board | null;
   random: Random;
@@ -154,6 +164,7 @@ export class Lockstep implements Lab {
       kill: null,
       marked: -1,
       cause: 'power',
+      zero: 0,
       nor: openNor(options.flash),
       board: null,
       random: createRandom(this.options.seed, options.name),
@@ -208,6 +219,7 @@ export class Lockstep implements Lab {
   private boot(seat: Seat): void {
     seat.boots++;
     seat.resetting = false;
+    seat.zero = this.options.freshClocks ? this.time : 0;
     const life: Life = { dead: false };
     seat.life = life;
     /** A call of the HAL: does what it is for, unless power goes now, or has gone. */
@@ -224,7 +236,7 @@ export class Lockstep implements Lab {
         memoryBytes: seat.options.memoryBytes,
         interrupts: seat.options.interrupts,
         handlerMs: HANDLER_MS,
-        now: () => this.time + seat.cost,
+        now: () => this.time + seat.cost - seat.zero,
         random: () => seat.random.bits(),
         serial: (bytes) => {
           if (alive() && (this.options.traces !== false || bytes[2] !== 0x13)) seat.receive(bytes);
@@ -238,7 +250,10 @@ export class Lockstep implements Lab {
         cause: seat.cause,
         marked: seat.marked,
         mark: (pid) => {
-          if (alive()) seat.marked = pid;
+          if (!alive()) return;
+          seat.marked = pid;
+          const kill = seat.kill;
+          if (pid >= 0 && kill?.at === 'mark' && kill.more-- <= 0) life.dead = true;
         },
         reset: () => {
           if (alive()) seat.resetting = true;
@@ -286,14 +301,19 @@ export class Lockstep implements Lab {
     let next = this.time;
     try {
       call(board as Board);
-      if (seat.board) next = seat.board.poll();
+      if (seat.board) next = seat.board.poll() + seat.zero;
     } catch (error) {
       if (!seat.life.dead) throw error;
     }
     if (seat.life.dead) {
-      const offMs = seat.kill?.offMs ?? REBOOT_MS;
+      const { offMs, cause } = seat.kill ?? { offMs: REBOOT_MS };
+      const { marked } = seat;
       seat.kill = null;
       this.cut(seat);
+      if (cause !== undefined && cause !== 'power') {
+        seat.cause = cause;
+        seat.marked = marked;
+      }
       this.queue.add(this.time + offMs, () => {
         if (!seat.board) this.boot(seat);
       });
@@ -458,6 +478,10 @@ export class Lockstep implements Lab {
     const seat = this.seatOf(board);
     if (on && !seat.board) this.boot(seat);
     if (!on && seat.board) this.cut(seat);
+    if (!on) {
+      seat.cause = 'power';
+      seat.marked = -1;
+    }
     seat.resetting = false;
   }
 

@@ -2,7 +2,7 @@
 
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { EXIT, Failure } from '../failure.ts';
 import type { LabBoard } from '../lab.ts';
@@ -16,7 +16,7 @@ import { choosePort } from './ports.ts';
 import type { Pty } from './pty.ts';
 import { dropInput } from './pty.ts';
 import { openPort, openSerial } from './serial.ts';
-import { BOARD_EXIT, type BoardSpec } from './spec.ts';
+import { BOARD_EXIT, type BoardSpec, type Cause } from './spec.ts';
 
 /** A board that restarts by itself more often than RESTARTS_MAX times in RESTARTS_MS stays off. */
 const RESTARTS_MAX = 8;
@@ -107,13 +107,15 @@ function offFailure(name: string, why: string): Failure {
 }
 
 export interface VirtualOptions {
-  spec: Omit<BoardSpec, 'boot'>;
+  spec: Omit<BoardSpec, 'boot' | 'cause'>;
   /** null: the line is a pipe */
   pty: Pty | null;
   /** arguments for node that run board-process */
   program: string[];
   /** descriptor that the process's own stderr goes to */
   logFd: number;
+  /** instead of WATCHDOG_MS */
+  watchdogMs?: number;
 }
 
 export class VirtualSeat implements Seat {
@@ -132,8 +134,10 @@ export class VirtualSeat implements Seat {
   private restarts: number[] = [];
   private restartTimer: NodeJS.Timeout | undefined;
   private watchdog: NodeJS.Timeout | undefined;
-  /** we killed it, to have it boot again */
-  private strangled = false;
+  /** we killed it, to have it boot again: for this cause */
+  private strangled: Cause | null = null;
+  /** of its next boot */
+  private cause: Cause = 'power';
   /** why its process said that it ends */
   private fault: Failure | null = null;
   private waiting: { resolve(): void; reject(error: Failure): void }[] = [];
@@ -169,6 +173,7 @@ export class VirtualSeat implements Seat {
       this.wanted = true;
       this.why = '';
       this.restarts = [];
+      this.cause = 'power';
       this.spawn();
     }
     return result;
@@ -208,9 +213,14 @@ export class VirtualSeat implements Seat {
   private spawn(): void {
     const { pty, program, spec, logFd } = this.options;
     this.boots++;
+    if (this.cause === 'power') rmSync(spec.keptFile, { force: true });
     if (pty) dropInput(pty.master);
     this.link.broken();
-    const own = [process.execPath, ...program, JSON.stringify({ ...spec, boot: this.boots } satisfies BoardSpec)];
+    const own = [
+      process.execPath,
+      ...program,
+      JSON.stringify({ ...spec, boot: this.boots, cause: this.cause } satisfies BoardSpec),
+    ];
     const command = existsSync(SETPRIV) ? [SETPRIV, '--pdeathsig', 'KILL', '--', ...own] : own;
     const child = spawn(command[0] as string, command.slice(1), {
       stdio: ['ignore', logFd, logFd, pty ? pty.master : 'pipe', 'pipe'],
@@ -234,11 +244,11 @@ export class VirtualSeat implements Seat {
         read(chunk);
       } catch (error) {
         this.events.log(`${this.board.name}: ${(error as Error).message}`);
-        this.strangle();
+        this.strangle('fault');
       }
     });
     const late = setTimeout(() => {
-      if (!this.booted) this.strangle();
+      if (!this.booted) this.strangle('watchdog');
     }, BOOT_MS);
     child.once('error', (error) => this.events.log(`${this.board.name}: cannot start: ${error.message}`));
     // `close` comes after everything that the process said; `exit` may not.
@@ -257,11 +267,12 @@ export class VirtualSeat implements Seat {
     } else if (kind === PIPE.log) this.events.log(`${name}: ${Buffer.from(body).toString('utf8')}`);
     else if (kind === PIPE.fault) this.fault = fromWire(JSON.parse(Buffer.from(body).toString('utf8')) as WireError);
     else if (kind === PIPE.kick) {
+      const { watchdogMs = WATCHDOG_MS } = this.options;
       clearTimeout(this.watchdog);
       this.watchdog = setTimeout(() => {
-        this.events.log(`${name}: the watchdog was not kicked for ${WATCHDOG_MS} ms`);
-        this.strangle();
-      }, WATCHDOG_MS);
+        this.events.log(`${name}: the watchdog was not kicked for ${watchdogMs} ms`);
+        this.strangle('watchdog');
+      }, watchdogMs);
     } else if (kind === PIPE.booted) {
       this.booted = true;
       this.everBooted = true;
@@ -283,14 +294,16 @@ export class VirtualSeat implements Seat {
       return;
     }
     // A process killed from outside has lost its power: it comes back when somebody switches it on.
-    if (signal === 'SIGKILL' && !this.strangled) {
+    const { strangled } = this;
+    this.strangled = null;
+    if (signal === 'SIGKILL' && !strangled) {
       this.wanted = false;
       this.why = 'its process was killed';
       this.fail(offFailure(name, this.why));
       this.events.changed(this, 'off', this.why);
       return;
     }
-    this.strangled = false;
+    this.cause = strangled ?? (code === BOARD_EXIT.reset ? 'reset' : 'fault');
     const fault = this.fault;
     this.fault = null;
     if (fault && code === BOARD_EXIT.fault) {
@@ -326,8 +339,8 @@ export class VirtualSeat implements Seat {
     }, RESTART_MS);
   }
 
-  private strangle(): void {
-    this.strangled = true;
+  private strangle(cause: Cause): void {
+    this.strangled = cause;
     this.child?.kill('SIGKILL');
   }
 

@@ -1,9 +1,16 @@
 // What the daemon tells the process of a virtual board when it starts it, and what the process tells by how it ends.
 
+/** Why a board boots, as `hal.cause` has it. */
+export type Cause = 'power' | 'watchdog' | 'fault' | 'reset';
+
 export interface BoardSpec {
   name: string;
   bundle: string;
   flashFile: string;
+  /** memory that a reset leaves alone: a file that is removed where power was cut */
+  keptFile: string;
+  /** why it boots (hal.ts) */
+  cause: Cause;
   flash: { sectorBytes: number; sectors: number; programBytes: number };
   memoryBytes: number;
   interrupts: boolean;
