@@ -354,6 +354,23 @@ export class Lockstep implements Lab {
     if (kill.at === 'flash') seat.nor.cut(kill.more, kill.how ?? 'none', kill.seed);
   }
 
+  /** Is it still to come? */
+  armed(name: string): boolean {
+    return this.seatOf(name).kill !== null;
+  }
+
+  /** Power stays after all. */
+  disarm(name: string): void {
+    const seat = this.seatOf(name);
+    seat.kill = null;
+    seat.nor.calm();
+  }
+
+  /** The first thing that a board has done against the rules of its flash. */
+  violation(name: string): string | null {
+    return this.seatOf(name).nor.violation;
+  }
+
   private broadcast(from: Seat, bytes: Uint8Array): void {
     const { loss, damage, repeat, jitterMs } = this.options;
     if (from.unlinked || (loss && this.busRandom.next() < loss)) return;
