@@ -24,7 +24,7 @@ import { saveRecord } from './record.ts';
 import { say } from './runtime.ts';
 import { dropStaged, takeStaged } from './stage.ts';
 import type { Runtime, TraceRecord } from './state.ts';
-import { forgetSession } from './store.ts';
+import { endSession } from './store.ts';
 import { statusOf } from './status.ts';
 
 const LINE_PART = PAYLOAD_MAX - 4;
@@ -264,7 +264,7 @@ function done(agent: Agent, request: Reply): Reply {
     value.sides = [];
     value.quarantined = [];
     value.epoch = typeof request.epoch === 'number' ? request.epoch : 1;
-    if (rt) forgetSession(rt);
+    if (rt) endSession(rt, false);
     value.journal = '';
     saveRecord(agent.records);
     agent.restarting = true;

@@ -169,7 +169,7 @@ function follow(rt: Runtime, epoch: number, plan: string, op: string): void {
     followCommit(rt);
     // a process of the new version may have its place here: it died, and begins anew
     rt.restart = true;
-    endSession(rt, false);
+    if (rt.store.on) endSession(rt, false);
   } else if (rt.staged && op === rt.staged.hash) followStart(rt);
   else if (rt.guarded) followRecovery(rt);
   enterEpoch(rt, epoch);

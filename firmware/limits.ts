@@ -39,6 +39,9 @@ export const BASE_PART = 4000;
 export const REPLAY_EVENTS = 250;
 /** Bytes of records that wait for their write; then it is time for it. */
 export const PENDING_MAX = 6144;
+/** Where a program takes at least so many bytes, records wait for each other this long, ms: what they fill costs the same. */
+export const SHARE_UNIT = 64;
+export const SHARE_MS = 4;
 /** Rounds of processes, write and effects in one call of the board; the rest is done in the next. */
 export const ROUNDS_MAX = 8;
 

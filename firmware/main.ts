@@ -20,7 +20,7 @@ import { addProcess, deliver, logs, pump, release, reportError } from './runtime
 import { interrupt, takeStaged } from './stage.ts';
 import type { Local, Peer, Runtime } from './state.ts';
 import { boardTime, note } from './state.ts';
-import { commit, forgetSession, keepBases, openStore } from './store.ts';
+import { commit, endSession, keepBases, openStore, sharesUntil } from './store.ts';
 import type { Store } from './store.ts';
 
 export const VERSION = '0.1.0';
@@ -152,7 +152,7 @@ function begin(hal: Hal, agent: Agent): void {
   noteBoot(rt, false);
   if (found.open) {
     note(rt, { kind: 'journal', why: store.why });
-    forgetSession(rt);
+    endSession(rt, false);
   }
   for (let c = 0; c < rt.live.length; c++) {
     const entry = active.plan.components[c];
@@ -197,6 +197,7 @@ function work(rt: Runtime): boolean {
   for (let round = 0; round < ROUNDS_MAX; round++) {
     if (rt.abort !== '') tellAbort(rt);
     const more = pump(rt);
+    if (!more && sharesUntil(rt) > 0) return false;
     claimOutputs(rt);
     commit(rt, logs(rt));
     // who watches hears of an event before anything of it is to be seen elsewhere
@@ -225,6 +226,8 @@ export function boot(hal: Hal): Board {
   const finish = function (): boolean {
     const rt = agent.rt;
     const more = rt ? work(rt) : false;
+    // nothing is told of what is not durable yet
+    if (rt && rt.store.pending.length > 0) return more;
     sendReplies(agent);
     sendLines(agent);
     if (rt) {
@@ -257,6 +260,8 @@ export function boot(hal: Hal): Board {
       let next = rt ? tick(rt) : hal.now() + IDLE_MS;
       if (rt) next -= rt.clock;
       if (finish()) next = hal.now();
+      const until = rt ? sharesUntil(rt) : 0;
+      if (rt && until > 0) return Math.min(next, until - rt.clock);
       // in idle time, for it takes long: a sector that a later write will need
       else if (rt && rt.store.on && rt.store.ring && eraseAhead(rt.store.ring)) next = hal.now();
       return next;

@@ -46,6 +46,8 @@ import {
   JOURNAL_WORN,
   REPLAY_EVENTS,
   RESERVE_BYTES,
+  SHARE_MS,
+  SHARE_UNIT,
 } from './limits.ts';
 import { encode } from './link/cbor.ts';
 import { saveRecord } from './record.ts';
@@ -75,6 +77,8 @@ export interface Store {
   on: boolean;
   pending: RingRecord[];
   pendingBytes: number;
+  /** board time of the first of them, ms */
+  pendingAt: number;
   /** by device: number of the input that a pending fact tells of */
   facts: number[];
   /** time of the last record, µs */
@@ -102,6 +106,7 @@ export function closedStore(why: string): Store {
     on: false,
     pending: [],
     pendingBytes: 0,
+    pendingAt: 0,
     facts: [],
     t: 0,
     streams: [],
@@ -170,6 +175,7 @@ export function recordEvent(rt: Runtime, local: Local, us: number, digest: numbe
   const store = rt.store;
   const fields: unknown[] = [local.pid, us - store.t, digest];
   store.t = us;
+  if (store.pending.length === 0) store.pendingAt = us / 1000;
   store.count.events++;
   store.count.bytes += push(store, RECORD_EVENT, fields.concat(packed));
   const stream = streamOf(store, local.pid);
@@ -178,6 +184,7 @@ export function recordEvent(rt: Runtime, local: Local, us: number, digest: numbe
 
 export function recordFact(rt: Runtime, fact: unknown[]): void {
   if (!rt.store.on) return;
+  if (rt.store.pending.length === 0) rt.store.pendingAt = boardTime(rt);
   rt.store.count.bytes += push(rt.store, RECORD_FACT, fact);
   const stream = streamOf(rt.store, BOARD_STREAM);
   if (stream) stream.events++;
@@ -329,17 +336,13 @@ function begin(rt: Runtime): void {
 /** Nothing is recorded any more. `keep`: a boot may begin with the state of the bases (PROTOCOL 6, outside the guard). */
 export function endSession(rt: Runtime, keep: boolean): void {
   const store = rt.store;
-  if (!store.on) return;
-  write(rt, [{ kind: RECORD_END, bytes: encode([keep]) }]);
+  const records = store.pending;
+  records.push({ kind: RECORD_END, bytes: encode([keep]) });
+  store.pending = [];
+  store.pendingBytes = 0;
+  if (store.ring) write(rt, records);
   store.on = false;
   store.full = false;
-}
-
-/** Forgets what a boot could have begun with: another system comes. */
-export function forgetSession(rt: Runtime): void {
-  if (!rt.store.ring) return;
-  rt.store.on = false;
-  write(rt, [{ kind: RECORD_END, bytes: encode([false]) }]);
 }
 
 /** Processes that came while a session was open have a base before anything of them leaves the board. */
@@ -352,6 +355,15 @@ function addBases(rt: Runtime): void {
     if (!writeBase(rt, stream, true)) return;
     (streamOf(store, BOARD_STREAM) as Stream).due = true;
   }
+}
+
+/** Until when what is pending waits for company, ms; 0: no longer. All that it causes waits with it. */
+export function sharesUntil(rt: Runtime): number {
+  const store = rt.store;
+  const unit = store.ring ? store.ring.unit : 0;
+  if (unit < SHARE_UNIT || store.pending.length === 0 || store.pendingBytes >= unit) return 0;
+  const until = store.pendingAt + SHARE_MS;
+  return boardTime(rt) < until ? until : 0;
 }
 
 /** Makes durable what has happened since the last call. `wanted`: a session is to be open. */
