@@ -69,7 +69,7 @@ export class Rig {
         type: 'virtual',
         interrupts: true,
         memoryBytes: 0,
-        flash: { sectorBytes: 4096, sectors: 64, programBytes: 4 },
+        flash: { sectorBytes: 4096, sectors: 64, programBytes: Number(process.env.G ?? 4) },
       })),
       devices: plan.devices.map((d) => ({ name: d.name, board: plan.boards[d.board] as string, in: d.in, out: d.out })),
       createWorld,

@@ -35,7 +35,7 @@ export function runCycles<M>(work: Cycled<M>, chain: Chain, tally: Tally): void 
     const cuts = nor.counts.cuts;
     let gone = false;
     try {
-      work.cycle(bench, mix(chain.seed, cycle, 1), 1 + (random.bits() % 16));
+      work.cycle(bench, mix(chain.seed, cycle, 1), 8 + (random.bits() % 32));
     } catch (error) {
       if (!(error instanceof PowerCut)) {
         complain(tally, `${chain.path}/${cycle}`, causeOf(error, nor));

@@ -3,8 +3,8 @@
 import { parseArgs } from 'node:util';
 import { createTool, progress } from '../command/tool.ts';
 import { table } from '../command/output.ts';
-import type { Part, Row } from './campaign.ts';
-import { FIRMWARE, FULL, PARTS, QUICK, replay, runPart, TEST } from './campaign.ts';
+import type { Part, Row, Scale } from './campaign.ts';
+import { FIRMWARE, FULL, PARTS, piecesOf, QUICK, replay, runPart, TEST } from './campaign.ts';
 import { PLANTED, runPlanted } from './planted.ts';
 import { createTally } from './tally.ts';
 import type { Tally } from './tally.ts';
@@ -18,7 +18,7 @@ goes on, to another start. Then every pair of power cuts in a short piece of wor
 again and again, often right after a start. What was torn reads in three ways: as it is, differently each time, or not
 at all.
 
-  --quick         a tenth of it
+  --quick         a quarter of it
   --seed N        other lengths, contents and torn bits; 1 by default
   --part NAME     this part only: ${Object.keys(PARTS).join(', ')}
   --replay PATH   what a complaint names, again, alone
@@ -41,11 +41,18 @@ function findings(tally: Tally): void {
   }
 }
 
-function rowOf({ part, faults, mounts, complaints, seconds }: Row): (string | number)[] {
-  return [PARTS[part], faults, mounts, seconds.toFixed(1), complaints === 0 ? '' : complaints];
+function rowOf({ part, faults, mounts, complaints, seconds }: Row, scale: Scale, seed: number): (string | number)[] {
+  const cycles = piecesOf(part, scale, seed).length * scale.cycles;
+  return [
+    part.endsWith('cycles') ? `${PARTS[part]}, ${cycles}` : PARTS[part],
+    faults,
+    mounts,
+    seconds.toFixed(1),
+    complaints === 0 ? '' : complaints,
+  ];
 }
 
-function campaign(parts: Part[], quick: boolean, seed: number): boolean {
+function campaign(parts: Part[], scale: Scale, seed: number): boolean {
   const begun = performance.now();
   let part: Part = 'ring';
   const tally = createTally({
@@ -55,9 +62,14 @@ function campaign(parts: Part[], quick: boolean, seed: number): boolean {
     },
   });
   const rows: Row[] = [];
-  for (part of parts) rows.push(runPart(FIRMWARE, part, quick ? QUICK : FULL, seed, tally));
+  for (part of parts) rows.push(runPart(FIRMWARE, part, scale, seed, tally));
   progress('');
-  say(`${table(['', 'power cuts', 'starts', 'seconds', 'complaints'], rows.map(rowOf))}\n`);
+  say(
+    `${table(
+      ['', 'power cuts', 'starts', 'seconds', 'complaints'],
+      rows.map((row) => rowOf(row, scale, seed)),
+    )}\n`,
+  );
   const seconds = ((performance.now() - begun) / 1000).toFixed(0);
   say(`\n${tally.faults} power cuts, ${tally.mounts} starts, ${seconds} s, seed ${seed}\n`);
   findings(tally);
@@ -108,7 +120,7 @@ async function ringCommand(args: string[]): Promise<boolean> {
   const all = Object.keys(PARTS) as Part[];
   const parts = all.filter((part) => values.part === undefined || part === values.part);
   if (parts.length === 0) throw usage(`there is no part ${values.part}; there are ${all.join(', ')}`);
-  return campaign(parts, values.quick === true, seed);
+  return campaign(parts, values.quick === true ? QUICK : FULL, seed);
 }
 
 /** By their first argument. */

@@ -67,12 +67,15 @@ export const WORKLOADS: Record<string, (owner: RingOwner) => void> = {
       if (i % 2 === 0) while (owner.ahead());
     }
   },
-  /** as full as it may be, always */
+  /** as full as it may be, always, and once with something long, for which one erases ahead */
   full(owner) {
-    for (let i = 0; i < 36; i++) {
-      if (owner.append(lengthsOf(owner))) continue;
-      owner.keep(Math.max(1, owner.needed() - 1 - (owner.random.bits() % 4)));
+    const { random, bench } = owner;
+    owner.press([Math.floor(bench.flash.sectorBytes * 1.2)]);
+    for (let i = 0; i < 40; i++) {
+      if (owner.append(random.bits() % 3 === 0 ? lengthsOf(owner) : [random.bits() % 60])) continue;
       if (i % 2 === 0) while (owner.ahead());
+      owner.keep(Math.max(1, owner.needed() - 1 - (random.bits() % 4)));
+      if (i % 3 === 0) while (owner.ahead());
     }
   },
   /** payloads that are records themselves, such as they will be written next */

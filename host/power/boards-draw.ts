@@ -1,0 +1,168 @@
+// What is drawn from a seed: the system, its flash and its bus, the upgrades, and where power is to go.
+
+import type { LockstepOptions } from '../testbed/lockstep.ts';
+import type { Cut, Geometry, Torn } from '../testbed/nor.ts';
+import { CUTS, TORN } from '../testbed/nor.ts';
+import { createRandom } from '../testbed/random.ts';
+import type { Phase } from './boards-phase.ts';
+import {
+  ACTUATOR,
+  BOARDS,
+  COMPUTE,
+  CONTROL,
+  CONTROLLER,
+  ESTIMATOR,
+  SENSOR,
+  SENSORS,
+  SPARE,
+  TELEMETRY,
+} from './boards-system.ts';
+
+/** One power cut, where and when: armed once the phase has come, and so many trace lines or ms later. */
+export interface Aim {
+  phase: Phase;
+  /** index into BOARDS */
+  board: number;
+  /** lines of a cut, ms of any other phase */
+  later: number;
+  at: 'call' | 'flash' | 'mark';
+  more: number;
+  how: Cut;
+  seed: number;
+  offMs: number;
+  /** power goes again while the board boots, so many times; each after so many more of the same */
+  again: number[];
+}
+
+/** `outlast`: a board with nothing but new versions stays off for too long. `reset`: a watchdog, within a new version. */
+export const FATES = ['good', 'good', 'wrong', 'crash', 'diverge', 'outlast', 'reset'] as const;
+export type Fate = (typeof FATES)[number];
+export type End = 'commit' | 'abort' | 'policy';
+
+export interface Round {
+  /** components of the upgrade */
+  cluster: number[];
+  /** the message Attitude gets a field more */
+  changed: boolean;
+  fate: Fate;
+  /** messages after which a bad version shows what it is */
+  after: number;
+  /** how a good one ends */
+  end: End;
+  /** board that hears the operator's words */
+  word: number;
+  aims: Aim[];
+}
+
+export interface Draw {
+  seed: number;
+  durability: 'guard' | 'always';
+  /** board of the gyro */
+  gyro: number;
+  /** board of the new estimator */
+  side: number;
+  periodMs: number;
+  /** the wheel's outputs are to be done once at least */
+  atLeastOnce: boolean;
+  bus: Partial<LockstepOptions>;
+  flash: Geometry;
+  /** boards' clocks begin at 0 with each boot */
+  freshClocks: boolean;
+  /** power may go where a board keeps nothing: its channels begin anew then */
+  loose: boolean;
+  rounds: Round[];
+}
+
+const BUSES: Partial<LockstepOptions>[] = [
+  {},
+  {},
+  { loss: 0.05 },
+  { loss: 0.12 },
+  { jitterMs: 12 },
+  { damage: 0.03, repeat: 0.1, loss: 0.03 },
+];
+
+const FLASHES: Omit<Geometry, 'torn'>[] = [
+  { sectorBytes: 4096, sectors: 64, programBytes: 4 },
+  { sectorBytes: 4096, sectors: 64, programBytes: 1 },
+  { sectorBytes: 4096, sectors: 64, programBytes: 8 },
+  { sectorBytes: 4096, sectors: 64, programBytes: 256 },
+  { sectorBytes: 1024, sectors: 80, programBytes: 8 },
+  { sectorBytes: 512, sectors: 200, programBytes: 4 },
+];
+
+/** Phases with a log in either durability; the others have one where it is `always`. */
+const GUARDED: Phase[] = ['start', 'start', 'guard', 'guard', 'recovery', 'commit', 'recovery', 'commit'];
+const ALL: Phase[] = [...GUARDED, 'idle', 'staging', 'staged', 'after', 'after'];
+
+/** Time after which a board without power is given up, ms; where it must be: */
+export const ABSENT_MS = 8000;
+export const OUTLAST_MS = 700;
+
+export function draw(seed: number, set: Partial<Draw> = {}): Draw {
+  const random = createRandom(seed, 'boards');
+  const pick = <T>(list: readonly T[]): T => list[Math.floor(random.next() * list.length)] as T;
+  const below = (n: number): number => Math.floor(random.next() * n);
+  const durability = set.durability ?? pick(['guard', 'guard', 'always'] as const);
+  const loose = set.loose ?? (durability === 'guard' && random.next() < 0.2);
+  const gyro = pick([SENSORS, SENSORS, SPARE, CONTROL]);
+  const side = pick([SPARE, SPARE, COMPUTE]);
+  const phases = loose || durability === 'always' ? ALL : GUARDED;
+
+  const aim = (phase: Phase): Aim => ({
+    phase,
+    board: below(BOARDS.length),
+    later: ['start', 'recovery', 'commit'].includes(phase) ? below(pick([3, 25])) : below(pick([3, 40, 900])),
+    at: phase === 'guard' ? pick(['call', 'flash', 'flash', 'mark']) : pick(['call', 'flash', 'flash']),
+    more: below(pick([2, 8, 30])),
+    how: pick(CUTS),
+    seed: 1 + below(1 << 20),
+    offMs: pick([1, 5, 100, 700]),
+    again: random.next() < 0.25 ? [below(9), ...(random.next() < 0.3 ? [below(9)] : [])] : [],
+  });
+
+  const round = (): Round => {
+    let fate: Fate = pick(FATES);
+    let cluster = pick([
+      [ESTIMATOR, CONTROLLER],
+      [SENSOR, ESTIMATOR, CONTROLLER],
+      [SENSOR],
+      [TELEMETRY],
+      [CONTROLLER],
+      [ESTIMATOR, CONTROLLER, ACTUATOR],
+    ]);
+    // the misbehaviour is the controller's
+    if (fate !== 'good' && fate !== 'outlast' && !cluster.includes(CONTROLLER)) cluster = [CONTROLLER];
+    // a board with new versions and nothing else: the spare one, which has the new sensor
+    if (fate === 'outlast' && (gyro === SPARE || !cluster.includes(SENSOR))) {
+      if (gyro === SPARE) fate = 'good';
+      else cluster = [SENSOR];
+    }
+    const aims: Aim[] = [];
+    for (let i = 3 + below(3); i > 0; i--) aims.push(aim(pick(phases)));
+    return {
+      cluster,
+      changed: cluster.includes(ESTIMATOR) && random.next() < 0.5,
+      fate,
+      after: 3 + below(25),
+      end: pick(['commit', 'abort', 'policy'] as const),
+      word: pick([SENSORS, COMPUTE, CONTROL]),
+      aims: fate === 'outlast' || fate === 'reset' ? aims.filter(({ phase }) => phase !== 'guard') : aims,
+    };
+  };
+
+  const made: Draw = {
+    seed,
+    durability,
+    gyro,
+    side,
+    periodMs: pick([100, 37, 211]),
+    atLeastOnce: random.next() < 0.5,
+    bus: pick(BUSES),
+    flash: { ...pick(FLASHES), torn: pick<Torn>(TORN) },
+    freshClocks: durability === 'always' && random.next() < 0.3,
+    loose,
+    rounds: [round(), round()],
+  };
+  return { ...made, ...set };
+}
