@@ -85,6 +85,8 @@ export interface TraceNote {
   live?: number[];
   /** CRC-32 of its module's text as it was evaluated */
   crc?: number;
+  /** CBOR of {app, timers: [name, ms from now]}: it goes on from these, and not from its initial state */
+  saved?: Uint8Array;
 }
 
 /** A header (`trace`), a step of a process (`process`) or a note. */

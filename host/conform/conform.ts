@@ -16,6 +16,8 @@ const BATCH_LINES = 200;
 const BATCH_MS = 20_000;
 /** Time for an acceptance test that failed on the board, maybe because it did not return, ms. */
 const TEST_MS = 1000;
+/** So many events of a process are kept, for its board may do them again: more than there are between two checkpoints. */
+const KEPT = 4096;
 const MIGRATE_FAILED = 'migrate failed: ';
 
 /** What a replay needs of the core; a core with a planted mistake takes its place in tests. */
@@ -54,6 +56,8 @@ export type What =
   | 'state'
   /** the board evaluated another module text */
   | 'code'
+  /** done again after a power cut, it was not what it was before */
+  | 'again'
   /** the core threw, or a call did not return */
   | 'threw';
 
@@ -92,8 +96,10 @@ export interface Left {
 export interface Conformance {
   /** in the trace */
   events: number;
-  /** given to the core, and answered as the trace says */
+  /** given to the core, and answered as the trace says; or done again as before */
   agreed: number;
+  /** of these: done again after a power cut */
+  repeated: number;
   /** processes of which the trace has events */
   processes: number;
   /** in the trace's order, one a life of a process at most: what follows it cannot be judged */
@@ -108,6 +114,7 @@ export interface Conformance {
 }
 
 interface Track {
+  board: string;
   machine: Machine | null;
   /** why there is none */
   why: string;
@@ -117,11 +124,15 @@ interface Track {
   uncertain: string;
   /** lines of its board that were lost, when it was last seen */
   gaps: number;
+  /** its last events: after a power cut the board does some of them again (PROTOCOL 6) */
+  seen: Map<number, TraceLine>;
+  resumed: boolean;
 }
 
 const ENGINE = 'the board ran another core than this program’s, or its engine or memory is at fault';
 const NEXT_CORE = `${ENGINE}: compare its firmware (understudy status), and record again on a virtual board`;
 const NEXT_ORDER = 'was the file edited, or put together from parts? record it again';
+const NEXT_AGAIN = 'a component that is not deterministic does so, or a journal that is not what was written to it';
 const NEXT_CODE = 'flash or stage the version again, and record again; if it stays, the board’s memory is at fault';
 
 /** What the trace says of the application's calls that cannot be done again as they were. */
@@ -244,6 +255,7 @@ class Replay {
   readonly out: Conformance = {
     events: 0,
     agreed: 0,
+    repeated: 0,
     processes: 0,
     differences: [],
     left: [],
@@ -273,6 +285,9 @@ class Replay {
     const other = firmware !== undefined && firmware !== VERSION;
     if (other && !this.out.firmware.some(([name, version]) => name === board && version === firmware)) {
       this.out.firmware.push([board, firmware]);
+    }
+    if (note.kind === 'boot' && note.resumed === true) {
+      for (const track of this.tracks.values()) if (track.board === board) track.resumed = true;
     }
     if (note.kind === 'gap') this.gaps.set(board, (this.gaps.get(board) ?? 0) + 1);
     // a new life: its first line makes the machine
@@ -343,7 +358,18 @@ class Replay {
 
   private begin(line: TraceLine, key: string): Track {
     const gaps = this.gapsAtBirth.get(key) ?? 0;
-    const track: Track = { machine: null, why: '', left: null, calls: null, uncertain: '', gaps };
+    const board = line.board ?? '';
+    const track: Track = {
+      board,
+      machine: null,
+      why: '',
+      left: null,
+      calls: null,
+      uncertain: '',
+      gaps,
+      seen: new Map(),
+      resumed: false,
+    };
     this.tracks.set(key, track);
     this.names.add(key);
     const made = this.source.begin(line);
@@ -354,6 +380,27 @@ class Replay {
       track.machine = { ...made, app: track.calls.over(made.app) };
     }
     return track;
+  }
+
+  /** An event is done again after a power cut: it must be the one that it was, and have the effects that it had. */
+  private again(line: TraceLine, track: Track): void {
+    const before = track.seen.get(line.n ?? 0);
+    if (!before) {
+      this.stop(track, `event ${line.n} is done again after a power cut, and is too old to be known here`);
+      this.leave(line, track);
+      return;
+    }
+    const place =
+      difference(line.event, before.event, undefined, 'event') ??
+      difference(line.effects, before.effects, undefined, 'effects') ??
+      difference(line.epoch, before.epoch, undefined, 'epoch');
+    if (!place) {
+      this.out.agreed++;
+      this.out.repeated++;
+      return;
+    }
+    const why = `done again after a power cut, event ${line.n} is another than before: ${place.path} differs`;
+    this.differ(line, track, 'again', why, NEXT_AGAIN, { says: before.effects ?? [], place });
   }
 
   private inOrder(line: TraceLine, track: Track, self: Process): boolean {
@@ -383,7 +430,14 @@ class Replay {
       return;
     }
     const { self } = machine;
+    if (track.resumed && (line.n ?? 0) <= self.n) {
+      this.again(line, track);
+      return;
+    }
     if (!this.inOrder(line, track, self)) return;
+    track.resumed = false;
+    track.seen.set(self.n + 1, line);
+    track.seen.delete(self.n + 1 - KEPT);
     if (line.epoch !== undefined && line.epoch !== self.epoch) {
       this.differ(
         line,

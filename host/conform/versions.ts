@@ -20,7 +20,7 @@ interface Known {
 
 /** `versions` gives the version of a hash, or null where it is not known. */
 export function fromVersions(versions: (hash: string) => Version | null, core: Core = CORE): Source {
-  const made = new Map<string, TraceNote>();
+  const made = new Map<string, { note: TraceNote; t: number }>();
   /** by board, from boot to boot */
   const engines = new Map<string, Engine>();
 
@@ -40,7 +40,7 @@ export function fromVersions(versions: (hash: string) => Version | null, core: C
     return { plan: version.plan, component, module };
   }
 
-  function create(note: TraceNote, known: Known, epoch: number, engine: Engine): Machine {
+  function create(note: TraceNote, at: number, known: Known, epoch: number, engine: Engine): Machine {
     let plan = known.plan;
     const app = createApplication(
       engine.load(known.module),
@@ -59,6 +59,11 @@ export function fromVersions(versions: (hash: string) => Version | null, core: C
       role: note.role as Role,
     };
     const self = core.create(setup, app);
+    if (note.saved) {
+      const saved = engine.copy(app.load(note.saved)) as { app: unknown; timers: [string, number][] };
+      self.state.app = saved.app;
+      self.state.timers = saved.timers.map(([name, ms]) => ({ name, at: at / 1000 + ms, T: [] }));
+    }
     // the operation is forgotten in the step that commits it
     let op = '';
     return {
@@ -80,11 +85,14 @@ export function fromVersions(versions: (hash: string) => Version | null, core: C
   return {
     note(line) {
       if (line.note?.kind === 'boot') engines.delete(line.board ?? '');
-      if (line.note?.kind === 'process') made.set(`${line.board} ${line.note.process}`, line.note);
+      if (line.note?.kind === 'process') {
+        made.set(`${line.board} ${line.note.process}`, { note: line.note, t: line.t ?? 0 });
+      }
     },
     begin(line) {
-      const note = made.get(`${line.board} ${line.process}`);
-      if (!note?.live) return { unknown: 'the trace does not tell how it began' };
+      const birth = made.get(`${line.board} ${line.process}`);
+      if (!birth?.note.live) return { unknown: 'the trace does not tell how it began' };
+      const { note, t } = birth;
       const known = find(note);
       if (typeof known === 'string') return { unknown: known };
       const crc = crc32(Buffer.from(known.module, 'latin1'));
@@ -93,7 +101,7 @@ export function fromVersions(versions: (hash: string) => Version | null, core: C
         return { wrong: `it evaluated a module of CRC ${hex(note.crc)}; that of the version has ${hex(crc)}` };
       }
       try {
-        return create(note, known, line.epoch ?? 0, engineOf(line.board ?? ''));
+        return create(note, t, known, line.epoch ?? 0, engineOf(line.board ?? ''));
       } catch (error) {
         return { wrong: `its module cannot be evaluated here: ${(error as Error).message}` };
       }

@@ -2,7 +2,7 @@
 // Descriptor 3 is its serial line (the master of a pseudo-terminal, or a pipe), 4 the pipe to the testbed's daemon
 // (pipe.ts). It ends when the daemon does.
 
-import { closeSync, constants, openSync, readFileSync, readSync, writeSync } from 'node:fs';
+import { constants, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { isatty, ReadStream } from 'node:tty';
 import { crc32 } from 'node:zlib';
@@ -119,7 +119,6 @@ function readBundle(): Buffer {
 /** Memory that a reset leaves alone, as this process ends and the next one begins; a power cut removes it. */
 function openKept(): { marked: number; mark(pid: number): void } {
   const fd = openSync(spec.keptFile, constants.O_RDWR | constants.O_CREAT, 0o600);
-  process.on('exit', () => closeSync(fd));
   const cell = new Int32Array(1);
   const marked = readSync(fd, cell, 0, 4, 0) === 4 ? (cell[0] as number) : -1;
   return {

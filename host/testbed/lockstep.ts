@@ -47,6 +47,8 @@ export interface LockstepOptions {
   jitterMs?: number;
   /** each board's clock begins at 0 with each boot, as real ones do */
   freshClocks?: boolean;
+  /** hears of each call by which something leaves a board, just before it does: `kill` may still prevent that */
+  tap?: (board: string, call: HalCall, bytes: Uint8Array) => void;
   /** false: boards' trace lines are not looked at, which is faster */
   traces?: boolean;
 }
@@ -67,6 +69,8 @@ const HANDLER_MS = 1000;
 const LINK_SESSION = 1;
 /** A promise that the lab's time does not settle by then is a bug of ours, ms. */
 const STUCK_MS = 3_600_000;
+
+export type HalCall = 'serial' | 'bus' | 'output';
 
 /** A power cut, or a reset, in the middle of what a board does. */
 export interface Kill {
@@ -223,7 +227,8 @@ export class Lockstep implements Lab {
     const life: Life = { dead: false };
     seat.life = life;
     /** A call of the HAL: does what it is for, unless power goes now, or has gone. */
-    const alive = (): boolean => {
+    const alive = (call?: HalCall, bytes?: Uint8Array): boolean => {
+      if (call && bytes && !life.dead) this.options.tap?.(seat.options.name, call, bytes);
       const kill = seat.kill;
       if (!life.dead && kill?.at === 'call' && kill.more-- <= 0) life.dead = true;
       return !life.dead;
@@ -239,13 +244,13 @@ export class Lockstep implements Lab {
         now: () => this.time + seat.cost - seat.zero,
         random: () => seat.random.bits(),
         serial: (bytes) => {
-          if (alive() && (this.options.traces !== false || bytes[2] !== 0x13)) seat.receive(bytes);
+          if (alive('serial', bytes) && (this.options.traces !== false || bytes[2] !== 0x13)) seat.receive(bytes);
         },
         bus: (bytes) => {
-          if (alive()) this.broadcast(seat, bytes);
+          if (alive('bus', bytes)) this.broadcast(seat, bytes);
         },
         output: (device, bytes) => {
-          if (alive()) this.deviceOutput(device, bytes);
+          if (alive('output', bytes)) this.deviceOutput(device, bytes);
         },
         cause: seat.cause,
         marked: seat.marked,

@@ -173,7 +173,10 @@ function noteSaying(line: TraceLine, memory: Memory): Saying | null {
       weight: 'bad',
     };
   }
-  if (note.kind === 'process') return { text: `${note.process} is made, as ${note.role}`, level: 3, weight: 'plain' };
+  if (note.kind === 'process') {
+    const from = note.saved ? ', with the state of its last checkpoint' : '';
+    return { text: `${note.process} is made, as ${note.role}${from}`, level: 3, weight: 'plain' };
+  }
   const why = note.why ? `: ${note.why}` : '';
   const text = `${NOTES[note.kind] ?? note.kind}${why}`;
   const weight: Weight = note.kind === 'off' || note.kind === 'lost' || note.kind === 'error' ? 'bad' : 'plain';
