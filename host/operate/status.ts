@@ -1,5 +1,6 @@
 // What the boards say of themselves, as one picture of the system.
 
+import { JOURNAL_RESERVE } from '../../firmware/limits.ts';
 import type { Failure } from '../failure.ts';
 import type { Lab, Reply } from '../lab.ts';
 
@@ -36,6 +37,31 @@ export interface VersionStatus {
   hash: string;
 }
 
+/** The ring in which a board keeps events and bases (PROTOCOL 6). */
+export interface JournalStatus {
+  /** off, guard or always; '' where the board runs no system */
+  durability: string;
+  /** false: there is none, and `why` says why */
+  kept: boolean;
+  /** events are recorded now */
+  on: boolean;
+  /** only its reserve is left: the upgrade is being rolled back */
+  full: boolean;
+  why: string;
+  sectors: number;
+  /** bytes that it holds at most; that may still be written before something is given up */
+  capacity: number;
+  room: number;
+  /** bytes ever written, and erases of each sector that this took */
+  written: number;
+  turns: number;
+  /** bytes of the bases that stand in it */
+  bases: number;
+  /** since the board's boot */
+  events: number;
+  writes: number;
+}
+
 export interface BoardStatus {
   board: string;
   boot: number;
@@ -66,6 +92,7 @@ export interface BoardStatus {
     stashed: number;
   };
   link: { frames: number; bad: number };
+  journal: JournalStatus;
   quarantined: string[];
   /** boards that it has not heard of lately */
   stalled: string[];
@@ -86,6 +113,21 @@ const EMPTY = {
   system: [],
   bus: { sent: 0, received: 0, resent: 0, bad: 0, channels: 0, queued: 0, stashed: 0 },
   stalled: [],
+  journal: {
+    durability: '',
+    kept: false,
+    on: false,
+    full: false,
+    why: '',
+    sectors: 0,
+    capacity: 0,
+    room: 0,
+    written: 0,
+    turns: 0,
+    bases: 0,
+    events: 0,
+    writes: 0,
+  } satisfies JournalStatus,
 };
 
 export async function boardStatus(lab: Lab, board: string): Promise<BoardStatus> {
@@ -118,6 +160,13 @@ export async function systemStatus(lab: Lab): Promise<SystemStatus> {
 export function without(status: SystemStatus): BoardStatus[] {
   const needed = new Set(status.boards.flatMap((b) => b.system));
   return status.boards.filter((b) => !b.plan && (needed.size === 0 || needed.has(b.board)));
+}
+
+/** What is wrong with the board's journal, in the firmware's words; '': nothing, or none is wanted. */
+export function journalTrouble({ journal, board }: BoardStatus): string {
+  if (journal.durability === '' || journal.durability === 'off') return '';
+  if (!journal.kept) return journal.why || 'it keeps none';
+  return journal.full ? `the journal of board ${board} is full: its ${journal.sectors} sectors ${JOURNAL_RESERVE}` : '';
 }
 
 export function processesOf(status: SystemStatus): ProcessStatus[] {
