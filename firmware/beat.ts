@@ -9,7 +9,17 @@ import { holdDevices } from './device.ts';
 import { FACT_LIFE, FACT_RENEW } from './entry.ts';
 import { FORGET_MARKS, GATHER_MS, LOW_PATIENCE } from './limits.ts';
 import { compatible, needed, ready } from './peer.ts';
-import { deliver, enterEpoch, followCommit, followRecovery, followStart, logs, nextTimer, tellAll } from './runtime.ts';
+import {
+  deliver,
+  enterEpoch,
+  followCommit,
+  followRecovery,
+  followStart,
+  logs,
+  nextTimer,
+  stopLows,
+  tellAll,
+} from './runtime.ts';
 import type { Local, Runtime } from './state.ts';
 import { missing } from './status.ts';
 import { boardOf, boardTime, localOf, note } from './state.ts';
@@ -143,11 +153,15 @@ function longestCut(rt: Runtime): number {
  */
 function settled(rt: Runtime): boolean {
   if (logs(rt)) return false;
+  const patienceMs = LOW_PATIENCE * rt.active.plan.policy.absentMs;
   for (let i = 0; i < rt.outgoing.length; i++) {
     const outgoing = rt.outgoing[i];
-    if (outgoing.queue.length > 0 && (outgoing.queue[0].epoch < rt.epoch || localOf(rt, outgoing.from) === null)) {
-      if (outgoing.device < 0) return false;
-    }
+    if (outgoing.queue.length === 0 || outgoing.device >= 0) continue;
+    if (outgoing.queue[0].epoch >= rt.epoch && localOf(rt, outgoing.from)) continue;
+    // what a new version has missed that was declared dead is not waited for until it may come back
+    const board = boardOf(rt, outgoing.to);
+    const away = board >= 0 && board !== rt.board && boardTime(rt) - rt.peers[board].heardAt > patienceMs;
+    if (rt.live[outgoing.to >> 1] === outgoing.to || !away) return false;
   }
   const boards = needed(rt);
   for (let i = 0; i < boards.length; i++) {
@@ -159,6 +173,23 @@ function settled(rt: Runtime): boolean {
     if (self.role !== 'seat' && self.epoch < rt.epoch) return false;
   }
   return true;
+}
+
+/**
+ * A low process alone on its board, which was away while the others recovered: their beats tell it that its version is
+ * no more, if its own cut does not (PROTOCOL 5.4).
+ */
+function missedRecovery(rt: Runtime, epoch: number, plan: string, op: string): void {
+  const hash = rt.staged ? rt.staged.hash : '';
+  let low: Local | null = null;
+  for (let i = 0; i < rt.locals.length; i++) {
+    const local = rt.locals[i];
+    if (isSurvivor(local.self)) return;
+    if (local.self.role === 'low' && local.self.epoch < epoch) low = local;
+  }
+  if (!low || plan !== rt.active.hash || op === hash) rt.behindAt = -1;
+  else if (rt.behindAt < 0) rt.behindAt = boardTime(rt);
+  else if (boardTime(rt) - rt.behindAt > longestCut(rt)) stopLows(rt);
 }
 
 /** A board without processes of its own, or with vacant seats alone, follows what the others have decided. */
@@ -246,6 +277,7 @@ export function hearBeat(rt: Runtime, packet: unknown[]): void {
     if (entries[i][1] !== 'seat' && entries[i][2] < peer.lowest) peer.lowest = entries[i][2];
   }
   if (!compatible(rt, plan)) return;
+  missedRecovery(rt, peer.epoch, plan, peer.op);
   follow(rt, peer.epoch, plan, peer.op);
   catchUp(rt, peer.epoch, plan, peer.op);
   if (rt.restart) return;

@@ -66,6 +66,7 @@ function createRuntime(hal: Hal, agent: Agent, image: Image, store: Store): Runt
     beatAt: hal.now(),
     lost: '',
     interrupted: '',
+    behindAt: -1,
     restart: false,
     replaying: 0,
     stirred: false,

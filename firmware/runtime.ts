@@ -325,13 +325,19 @@ function eventOf(from: Pid, message: Message): Event {
   return event as unknown as Event;
 }
 
+/** A cut is under way on this board: markers stand behind messages that were sent before them, and those must be taken. */
+function ending(rt: Runtime): boolean {
+  for (let i = 0; i < rt.locals.length; i++) if (rt.locals[i].self.cut) return true;
+  return false;
+}
+
 /** Asks the receiver's gate, and gives it the message if it may have it. */
 function offer(rt: Runtime, from: Pid, to: Pid, message: Message): 'take' | 'wait' | 'repeat' | 'refuse' {
   const local = localOf(rt, to);
   if (!local) return 'refuse';
   const asks = message.kind === 'app' || message.kind === 'input';
   // a full journal keeps what is left for the cut that is to end the guard (PROTOCOL 6)
-  if (asks && (!rt.started || rt.store.full)) return 'wait';
+  if (asks && (!rt.started || (rt.store.full && !ending(rt)))) return 'wait';
   const verdict = gate(local.self, from, message);
   if (verdict !== 'take') return verdict;
   if (asks && !local.self.cut && full(rt, to, message.kind === 'input')) return 'wait';

@@ -140,6 +140,8 @@ export interface Runtime {
   lost: string;
   /** the upgrade under whose guard this board restarted, while it is not known what became of it; '' for none */
   interrupted: string;
+  /** since when low processes here, without survivors beside them, are behind the others, ms; -1: they are not */
+  behindAt: number;
   /** begin anew at once */
   restart: boolean;
   /** events of before a power cut are done again: 1 up to the board's own base, 2 behind it; 0: they are not */

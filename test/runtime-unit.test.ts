@@ -101,6 +101,7 @@ function bench(board: number): Bench {
     beatAt: 0,
     lost: '',
     interrupted: '',
+    behindAt: -1,
     restart: false,
     roundTripMs: 0,
     trace: null,
