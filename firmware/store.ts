@@ -336,6 +336,8 @@ function begin(rt: Runtime): void {
 /** Nothing is recorded any more. `keep`: a boot may begin with the state of the bases (PROTOCOL 6, outside the guard). */
 export function endSession(rt: Runtime, keep: boolean): void {
   const store = rt.store;
+  // a ring that holds nothing yet has nothing to take back
+  if (!store.on && (!store.ring || store.ring.head < 0)) return;
   const records = store.pending;
   records.push({ kind: RECORD_END, bytes: encode([keep]) });
   store.pending = [];
