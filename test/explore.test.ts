@@ -12,6 +12,9 @@ import { explore } from '../host/explore/search.ts';
 import { shapeOf } from '../host/explore/shape.ts';
 import type { Small } from '../host/explore/shapes.ts';
 import { SHAPES, SMALL, smallWorld } from '../host/explore/shapes.ts';
+import { MOMENTS } from '../host/explore/state-durable.ts';
+import type { Wrong } from '../host/explore/state-system.ts';
+import type { Mistakes } from '../host/explore/storage.ts';
 import { seededChoose, simulate } from '../host/explore/simulate.ts';
 import { differences, replay, replayStored } from '../host/explore/state-replay.ts';
 import { input, processAt, takeable, takeInput } from '../host/explore/world.ts';
@@ -202,6 +205,45 @@ describe('power cuts', () => {
     });
   }
 
+  test('power-bases-start, whole: bases at moments of their own bring the same back', { timeout: 120_000 }, () => {
+    const found = exploreAll(smallWorld(shapeNamed('power-bases-start')), { states: 200_000 });
+    expect(found.wrongs, JSON.stringify(found.path)).toEqual([]);
+    expect(found.complete).toBe(true);
+    expect(found.changed).toBe(0);
+    // nobody has to be clean, thawed or done with anything for it
+    const { counts } = found.system;
+    for (const moment of MOMENTS) expect(counts[`base: ${moment}`], moment).toBeGreaterThan(500);
+    expect(found.system.locals.logs).toBeGreaterThan(500);
+  });
+
+  const FORGETS: [keyof Mistakes, shape: string, rule: string][] = [
+    ['forgottenJournal', 'power-bases-timer', 'containment'],
+    ['forgottenHeld', 'power-bases-shared', 'containment'],
+    ['forgottenReports', 'power-bases-start', 'orphans'],
+    ['forgottenSeat', 'power-bases-migrate', 'progress'],
+  ];
+  for (const [mistake, shape, rule] of FORGETS) {
+    test(`finds a base that forgets: ${mistake}, and what would come of it`, { timeout: 120_000 }, () => {
+      const mistakes = { [mistake]: true };
+      const found = exploreAll(smallWorld(shapeNamed(shape)), { states: 10_000, mistakes });
+      expect(found.wrongs.map((w) => w.why).join()).toMatch(/bring another process back|has other effects/);
+      const wanted = (w: Wrong) => w.rule !== 'trace';
+      const later = exploreAll(smallWorld(shapeNamed(shape)), { states: 300_000, mistakes, wanted });
+      expect(later.wrongs.map((w) => w.rule)).toContain(rule);
+    });
+  }
+
+  test('finds a record that lacks a part of its event', { timeout: 120_000 }, async () => {
+    const changed = await buildChanged<Exploring>(
+      "export * from '../host/explore/explore.ts'; export * from '../host/explore/shapes.ts';",
+      [['wire.ts', "  ['cut', 'op', 'why', 'V', 'ends'],", "  ['cut', 'op', 'why', 'V'],"]],
+      'a planted mistake',
+    );
+    const small = changed.SHAPES.find((one) => one.name === 'power-one') as Small;
+    const found = changed.exploreAll(changed.smallWorld(small), { states: 60_000 });
+    expect(found.wrongs.map((w) => w.rule)).toContain('trace');
+  });
+
   test('finds a boot that gives outputs in another order', { timeout: 120_000 }, () => {
     const mistakes = { bootOrder: true };
     const found = exploreAll(smallWorld(shapeNamed('power-start-shared')), { states: 60_000, mistakes });
@@ -217,6 +259,8 @@ describe('power cuts', () => {
     expect(found.wrongs.map((w) => w.rule)).toContain('trace');
   });
 });
+
+type Exploring = typeof import('../host/explore/explore.ts') & typeof import('../host/explore/shapes.ts');
 
 /** The code of the link with something changed in the firmware, built anew. */
 function linkWith(changes: Change[]): Promise<typeof link> {

@@ -147,6 +147,7 @@ export function exploreAll(world: World, limits: Limits): Explored {
     const timed = at % TIMED === 0;
     if (timed) lap();
     for (let place = 0; place < system.powerCuts; place++) {
+      if (!system.mayCut(row, place)) continue;
       next.set(row);
       out.cuts++;
       const changed = system.cutPower(next, place);

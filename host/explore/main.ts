@@ -15,7 +15,8 @@ import { exploreLink, LINK_SHAPES } from './link.ts';
 import type { Small } from './shapes.ts';
 import { SHAPES, smallWorld } from './shapes.ts';
 import { differences, replay, replayStored } from './state-replay.ts';
-import type { Wrong } from './state-system.ts';
+import { MOMENTS } from './state-durable.ts';
+import type { Counts, Wrong } from './state-system.ts';
 import { textOf } from './text.ts';
 
 interface Options {
@@ -112,6 +113,7 @@ const DECISIONS: [string, string][] = [
   ['start', 'start'],
   ['stage', 'stage'],
   ['timer', 'timer'],
+  ['base', 'base'],
   ['power', 'power'],
   ['→start', 'decides start'],
   ['→commit', 'decides commit'],
@@ -122,8 +124,9 @@ const DECISIONS: [string, string][] = [
 const LEGEND = `Moves made, by decision of the world: fails (the runtime speaks for a low process), test low and test active (a failed
 acceptance test there), crash (any suffix of what is under way is lost), silent (who is gone is missed), verdict (one that
 lives is), initiators (of a cut that another has begun already), migrate (fails), the operator's words abort, commit and
-start, stage (a second upgrade), timer, power (cuts, each at a state: all boards, bases as early and as late as can be).
-Behind the arrows: what processes decided. 12k: 12 thousand.
+start, stage (a second upgrade), timer, base (of one process, at a moment of its own), power (cuts, each at a state: all
+boards, bases as early and as late as can be, and those of moments of their own). Behind the arrows: what processes
+decided. 12k: 12 thousand.
 `;
 
 function short(n: number): string {
@@ -136,7 +139,12 @@ function decisionsOf(name: string, found: Explored): string[] {
   return [name, ...DECISIONS.map(([, what]) => short(counts[what] ?? 0))];
 }
 
-type Figures = Pick<Explored, 'states' | 'steps' | 'seconds' | 'split' | 'cuts' | 'changed'>;
+type Figures = Pick<Explored, 'states' | 'steps' | 'seconds' | 'split' | 'cuts' | 'changed'> & {
+  counts: Counts;
+  /** distinct bases with a log behind them, each replayed, and records in these logs */
+  logs: number;
+  records: number;
+};
 
 const PARTS: [keyof Split, string][] = [
   ['core', 'the core'],
@@ -162,13 +170,23 @@ function closing(all: Figures[], links: LinkExplored[], seconds: number): string
   const linkSeconds = links.reduce((n, l) => n + l.seconds, 0);
   const cuts = all.reduce((n, f) => n + f.cuts, 0);
   const changed = all.reduce((n, f) => n + f.changed, 0);
-  const share = (s: number) => `${((100 * s) / searching).toFixed(1)} %`;
+  const share = (s: number) => `${((100 * s) / Math.max(searching, 1e-9)).toFixed(1)} %`;
   const lines = [
-    `${states + linkStates} states, ${Math.round(seconds)} s; ${Math.round(states / searching)} states/s of systems`,
+    `${states + linkStates} states, ${Math.round(seconds)} s; ${Math.round(states / Math.max(searching, 1e-9))} states/s of systems`,
     `the core was asked ${steps} times, ${((1e6 * split.core) / Math.max(1, steps)).toFixed(0)} µs each; every other step was looked up`,
     `time of the search: ${PARTS.map(([part, name]) => `${name} ${share(split[part])}`).join(', ')}`,
   ];
   if (cuts > 0) lines.push(`${cuts} power cuts, after ${cuts - changed} of which the system was as before`);
+  const bases = all.reduce((n, f) => n + (f.counts.base ?? 0), 0);
+  if (bases > 0) {
+    const [logs, records] = [all.reduce((n, f) => n + f.logs, 0), all.reduce((n, f) => n + f.records, 0)];
+    lines.push(
+      `${bases} bases of moments of their own; ${logs} of them with the logs behind them, that differ, were replayed: ${records} records`,
+    );
+    for (const moment of MOMENTS) {
+      lines.push(`  ${all.reduce((n, f) => n + (f.counts[`base: ${moment}`] ?? 0), 0)} ${moment}`);
+    }
+  }
   if (links.length > 0) lines.push(`links: ${linkStates} states in ${Math.round(linkSeconds)} s`);
   return `${lines.join('\n')}\n`;
 }
@@ -203,7 +221,8 @@ function corrected(options: Options): boolean {
     rows.push([small.name, states, depth, ends, speed, steps, sampled.done, verdictOf(found)]);
     decisions.push(decisionsOf(small.name, found));
     // the states themselves may go
-    done.push({ states, steps, seconds, split, cuts, changed });
+    const { locals, counts } = found.system;
+    done.push({ states, steps, seconds, split, cuts, changed, counts, logs: locals.logs, records: locals.records });
   }
   const linked: LinkExplored[] = [];
   for (const shape of links) {

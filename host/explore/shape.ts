@@ -61,6 +61,8 @@ export interface Budget {
   migrates: number;
   /** with mistake 15 planted: the power goes between the effects of an event and its record */
   lapses: number;
+  /** bases of processes that are written at moments of their own, where boards lose power */
+  bases: number;
   /** handlers that do something; after that they do what stands first on their menu */
   acts: number;
 }
@@ -79,6 +81,7 @@ export const NOTHING_LEFT: Budget = {
   ticks: 0,
   migrates: 0,
   lapses: 0,
+  bases: 0,
   acts: 1_000_000_000,
 };
 

@@ -94,6 +94,9 @@ export const SMALL: Small[] = [
 /** Boards that lose power: any of them, whenever it likes and as often, survivors too. Drivers take their time there. */
 const POWERED: Partial<Shape> = { power: true, prompt: false };
 
+/** Old and new version of the first component on one board. */
+const SHARED = ['board0', 'board0', 'board1', 'board1'];
+
 const FAILS: Act = { device: 0, test: 'fail' };
 const AMENDS: Act = { device: 0, test: 'compensate' };
 
@@ -391,7 +394,7 @@ export const SHAPES: Small[] = [
   {
     // a low process that lives beside its old version, which has taken over
     name: 'late-output',
-    shape: () => small(1, 1, [[[TEST]], [[]]], { prompt: false, boards: ['board0', 'board0', 'board1', 'board1'] }),
+    shape: () => small(1, 1, [[[TEST]], [[]]], { prompt: false, boards: SHARED }),
     budget: { verdicts: 2, acts: 0 },
     stock: 2,
   },
@@ -400,6 +403,19 @@ export const SHAPES: Small[] = [
     shape: () => small(1, 1, [[[], [{ to: 1 }]], [[]]], { ...POWERED, own: { 0: [[]] } }),
     budget: { commits: 1, acts: 1 },
     stock: 1,
+  },
+  // bases at moments of their own: of any process, in any state of these systems, whatever it is in the middle of
+  {
+    name: 'power-bases',
+    shape: () => small(1, 1, [[[], [{ to: 1 }]], [[]]], { ...POWERED, own: { 0: [[]] } }),
+    budget: { commits: 1, acts: 1, bases: 3 },
+    stock: 1,
+  },
+  {
+    name: 'power-bases-start',
+    shape: () => small(1, 1, [[[], [TEST]], [[]]], { ...POWERED, operation: null, boards: SHARED }),
+    budget: { starts: 1, inputs: 1, acts: 1, bases: 2 },
+    staged: [0],
   },
   {
     name: 'power-pair',
@@ -443,7 +459,7 @@ export const SHAPES: Small[] = [
           [[], [{ to: 1 }], [TEST]],
           [[], [{ to: 0 }], [TEST]],
         ],
-        { ...POWERED, boards: ['board0', 'board0', 'board1', 'board1'] },
+        { ...POWERED, boards: SHARED },
       ),
     budget: { fails: 1, verdicts: 1, acts: 3 },
     stock: 1,
@@ -483,7 +499,7 @@ export const SHAPES: Small[] = [
       small(1, 1, [[[], [TEST]], [[]]], {
         ...POWERED,
         operation: null,
-        boards: ['board0', 'board0', 'board1', 'board1'],
+        boards: SHARED,
       }),
     budget: { starts: 1, fails: 1, inputs: 2, acts: 2 },
     staged: [0],
@@ -523,6 +539,77 @@ export const SHAPES: Small[] = [
     name: 'power-crash',
     shape: () => small(1, 2, [[[], [{ to: 1 }, { to: 2 }], [TEST]], [[], [TEST]], [[]]], POWERED),
     budget: { crashes: 1, verdicts: 1, acts: 3 },
+    stock: 1,
+  },
+  {
+    // two processes of one board, whose bases are of different moments
+    name: 'power-bases-shared',
+    shape: () =>
+      small(
+        1,
+        1,
+        [
+          [[], [{ to: 1 }]],
+          [[], [{ to: 0 }]],
+        ],
+        { ...POWERED, boards: SHARED },
+      ),
+    budget: { fails: 1, acts: 2, bases: 2 },
+    stock: 1,
+  },
+  {
+    name: 'power-bases-output',
+    shape: () => small(1, 1, [[[], [{ to: 1 }, TEST]], [[]]], { ...POWERED, boards: SHARED }),
+    budget: { fails: 1, acts: 1, bases: 2 },
+    stock: 1,
+  },
+  {
+    name: 'power-bases-relay',
+    shape: () =>
+      small(
+        1,
+        2,
+        [
+          [[], [{ to: 1 }]],
+          [[], [{ to: 2 }]],
+          [[], [TEST]],
+        ],
+        POWERED,
+      ),
+    budget: { fails: 1, acts: 3, bases: 1 },
+    stock: 1,
+  },
+  {
+    name: 'power-bases-commit',
+    shape: () => small(1, 2, [[[], [{ to: 1 }]], [[], [{ to: 2 }]], [[]]], POWERED),
+    budget: { commits: 1, acts: 2, bases: 1 },
+    stock: 1,
+  },
+  {
+    name: 'power-bases-timer',
+    shape: () =>
+      small(
+        1,
+        1,
+        [
+          [[], [{ to: 1 }]],
+          [[], [{ timer: 't' }]],
+        ],
+        POWERED,
+      ),
+    budget: { fails: 1, timers: 1, acts: 2, bases: 1 },
+    stock: 1,
+  },
+  {
+    name: 'power-bases-migrate',
+    shape: () => small(1, 1, [[[], [{ to: 1 }]], [[]]], { ...POWERED, operation: null }),
+    budget: { starts: 1, migrates: 1, fails: 1, inputs: 1, acts: 1, bases: 1 },
+    staged: [0],
+  },
+  {
+    name: 'power-bases-again',
+    shape: () => small(1, 1, [[[], [{ to: 1 }]], [[]]], POWERED),
+    budget: { commits: 1, stages: 1, starts: 1, acts: 1, bases: 1 },
     stock: 1,
   },
 ];

@@ -9,6 +9,9 @@ import type { AppState, Hooks } from './app.ts';
 import type { Shape } from './shape.ts';
 import type { Check, Cluster, Entry, Ghost, Given } from './state-ghost.ts';
 import { createGhost, tell } from './state-ghost.ts';
+import type { Done, Durable } from './state-durable.ts';
+import { based, canonical, inOrder, outward, recorded, replayed } from './state-durable.ts';
+import type { Mistakes } from './storage.ts';
 import { Pairs } from './state.ts';
 import type { Core } from './world.ts';
 import { structuredCloneFast } from './world.ts';
@@ -59,6 +62,8 @@ export interface Step {
   shows: number[];
   /** its process stops */
   stops: boolean;
+  /** for replays from bases, where there are any */
+  done: Done | null;
 }
 
 /** What a step may show, of that which a world decides or which follows from it. */
@@ -228,9 +233,14 @@ export class Locals {
   /** steps done again from the written-down state, as a boot does */
   replayed = 0;
   redone = 0;
+  /** logs replayed from bases of their own moments, and the records in them */
+  logs = 0;
+  records = 0;
+  private readonly mistakes: Mistakes;
 
-  constructor(shape: Shape, core: Core, cluster: Cluster) {
+  constructor(shape: Shape, core: Core, cluster: Cluster, mistakes: Mistakes = {}) {
     this.shape = shape;
+    this.mistakes = mistakes;
     this.core = core;
     this.cluster = cluster;
     this.apps = shape.boards.map((_, pid) => createPlainApp(shape, pid, this.hooks));
@@ -348,20 +358,37 @@ export class Locals {
     });
     const local = this.put({ ...before, process, ghost: told.ghost });
     const stops = process.role === 'stopped' && before.process?.role !== 'stopped';
-    return { id: 0, local, sends, doings, checks: told.checks, shows, stops };
+    const done = this.shape.power ? { event: asked, fails, outward: outward(effects) } : null;
+    return { id: 0, local, sends, doings, checks: told.checks, shows, stops, done };
+  }
+
+  /** What a boot makes of a base and the records behind it, and what is wrong with that, if it is not what there is now. */
+  replay(durable: Durable, now: number): Pick<Durable, 'differs' | 'instead'> {
+    const base = this.locals.at(durable.base);
+    const local = this.locals.at(now);
+    const log = durable.log.map((id) => this.stepAt(id).done as Done);
+    const app = this.apps[base.pid] as Application;
+    const begun = performance.now();
+    const { self, differs } = replayed(this.core, base.process as Process, log, app, this.hooks, this.mistakes);
+    this.redone += performance.now() - begun;
+    this.logs++;
+    this.records += log.length;
+    const key = (one: Process | null) => coreKey(base.pid, inOrder(one) as Process, local.dead);
+    if (key(self) === key(local.process)) return { differs, instead: 0 };
+    const other = `a base and ${log.length} records bring another process back than there was`;
+    return { differs: differs ?? other, instead: this.put({ ...local, process: self }) };
   }
 
   /**
-   * The same event, upon the same state written down and read again: what a boot makes of a base and the record behind
-   * it. It must come to the same process and the same effects, to the letter (PROTOCOL 6).
+   * The same event, upon the same state, both written down and read again as flash has them: what a boot makes of a base
+   * and the record behind it. It must come to the same process and the same effects, to the letter (PROTOCOL 6).
    */
   private again(before: Local, asked: Event, after: Process, effects: Effect[]): string | null {
-    const self = JSON.parse(JSON.stringify(before.process)) as Process;
-    const event = JSON.parse(JSON.stringify(asked)) as Event;
+    const self = based(before.process as Process, {});
     const others: Effect[] = [];
-    this.core.step(self, event, others, this.apps[before.pid] as Application);
+    this.core.step(self, recorded(asked), others, this.apps[before.pid] as Application);
     this.replayed++;
-    const same = JSON.stringify(self) === JSON.stringify(after) && JSON.stringify(others) === JSON.stringify(effects);
+    const same = canonical(self) === canonical(after) && canonical(others) === canonical(effects);
     return same ? null : `${asked.kind} comes to something else when it is replayed`;
   }
 }

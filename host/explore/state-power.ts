@@ -35,6 +35,8 @@ export const POWER = [
   'early',
   /** a base is written now, of what is not acknowledged and not yet out, and all acknowledgements had come */
   'late',
+  /** a base that was written at a moment of its own, where there is one: other processes of the board have theirs */
+  'own',
 ] as const;
 
 /** A channel that begins again has no use for what is left of its old life. */

@@ -82,6 +82,8 @@ export function act(world: World, action: Action): void {
     case 'stage':
       stage(world, action.cluster, 'u2');
       break;
+    case 'base':
+      break;
     case 'power': {
       note(world, action.board, { kind: 'off' });
       for (const [from, to, list] of action.wires) {
@@ -179,6 +181,10 @@ export function replayStored(world: World, path: Action[]): string | null {
   begin();
   for (const action of path) {
     act(world, action);
+    if (action.kind === 'base') {
+      const stored = stores.get(processName(world.shape, action.pid));
+      if (stored) writeBase(stored.store, processAt(world, action.pid) as Process, [], [], [], {});
+    }
     // staging ends with a base; seats are made anew then
     if (action.kind === 'stage') begin();
     for (; seen < world.lines.length; seen++) {

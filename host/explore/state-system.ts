@@ -12,6 +12,9 @@ import type { Budget, Shape } from './shape.ts';
 import { NO_POLICY, NOTHING_LEFT, processName } from './shape.ts';
 import type { Check, Cluster, CutRecord } from './state-ghost.ts';
 import { compare, createGhost } from './state-ghost.ts';
+import { contaminated } from '../../firmware/core/core.ts';
+import type { Durable } from './state-durable.ts';
+import { MOMENTS } from './state-durable.ts';
 import type { Item, Step } from './state-local.ts';
 import { keyOf, Locals, Pool, SHOWN } from './state-local.ts';
 import type { Given, Kept } from './state-power.ts';
@@ -35,6 +38,7 @@ export type Action =
   | { kind: 'timer'; pid: Pid; name: string; seed: number }
   | { kind: 'drive'; device: number }
   | { kind: 'stage'; cluster: number[] }
+  | { kind: 'base'; pid: Pid }
   | { kind: 'power'; board: string; wires: [Pid, Pid, Message[]][]; queues: [number, Output[]][] } // from -1: inputs
   | { kind: 'undone'; of: Action };
 
@@ -109,6 +113,7 @@ const FIELDS: (keyof Budget)[] = [
   'acts',
   'stages',
   'lapses',
+  'bases',
 ];
 const FIELD = Object.fromEntries(FIELDS.map((f, i) => [f, i])) as Record<string, number>;
 const UNLIMITED = 15;
@@ -142,16 +147,19 @@ export const MOVES = [
   'timer',
   'drive',
   'stage',
+  'base',
 ] as const;
 const ABSENT = 5;
 const DRIVE = 13;
 const STAGE = 14;
+const BASE = 15;
 
 /** Numbers of choices that are no places in the list of moves: power cuts, and moves that one takes back. */
 const POWER_CUT = 0xff00;
 const UNDONE = 0x8000;
 
-const TALLY = MOVES.length + 2 + SHOWN.length;
+const MOMENT = MOVES.length + 2 + SHOWN.length;
+const TALLY = MOMENT + MOMENTS.length;
 
 /** What was seen to happen, how often. */
 export type Counts = Record<string, number>;
@@ -173,6 +181,12 @@ export class System {
   readonly boards: string[];
   private readonly mistakes: Mistakes;
   private readonly keptAt: number;
+  /** bases are written at moments of their own, too */
+  private readonly bases: boolean;
+  private readonly durableAt: number;
+  private readonly durables = new Pool<Durable>();
+  private readonly followed = new Pairs();
+  private readonly fineSince = new Pairs();
   private readonly kept = new Pool<Kept>();
   private readonly keptOf = new Pairs();
   private readonly fineOf = new Pairs();
@@ -214,9 +228,11 @@ export class System {
       removed: op ? components.filter((c) => !op.lows.some((low) => low >> 1 === c)) : [],
       added: op?.added ?? [],
     };
-    this.locals = new Locals(shape, world.core, cluster);
+    this.locals = new Locals(shape, world.core, cluster, mistakes);
     this.keptAt = 2 * this.P + this.D + (this.beats ? this.P : 0);
-    this.width = this.keptAt + (shape.power ? this.P : 0) + 3;
+    this.bases = state.left.bases > 0;
+    this.durableAt = this.keptAt + (shape.power ? this.P : 0);
+    this.width = this.durableAt + (this.bases ? this.P : 0) + 3;
     this.first = new Int32Array(this.width);
     const row = this.first;
     for (let pid = 0; pid < this.P; pid++) {
@@ -288,6 +304,9 @@ export class System {
     say('initiators', MOVES.length + 1);
     SHOWN.forEach((name, i) => {
       say(name, MOVES.length + 2 + i);
+    });
+    MOMENTS.forEach((name, i) => {
+      say(`base: ${name}`, MOMENT + i);
     });
     return out;
   }
@@ -424,7 +443,8 @@ export class System {
       for (const head of look.heads) {
         if (head.note === NONE || !this.goesFirst(row, p, head)) continue;
         moves.push(0, p, head.slot, 0);
-        return 1;
+        this.baseMoves(row);
+        return moves.length / 4;
       }
     }
     const acts = this.left(row, 'acts');
@@ -456,7 +476,18 @@ export class System {
     }
     if (this.left(row, 'stages') > 0 && this.settled(row)) moves.push(STAGE, 0, 0, 0);
     for (let p = 0; p < P; p++) this.ownDoings(row, p, acts);
+    // where nothing else can happen, a base of now is what a power cut tries anyway
+    if (moves.length > 0) this.baseMoves(row);
     return moves.length / 4;
+  }
+
+  /** Any process's base may be written in any state: all that has happened in it is durable, and out. */
+  private baseMoves(row: Int32Array): void {
+    if (!this.bases || this.left(row, 'bases') === 0) return;
+    for (let p = 0; p < this.P; p++) {
+      const self = this.process(row, p);
+      if (self && self.role !== 'stopped' && !row[this.durableAt + p]) this.moves.push(BASE, p, 0, 0);
+    }
   }
 
   private goesFirst(row: Int32Array, p: Pid, head: Head): boolean {
@@ -629,6 +660,7 @@ export class System {
     } else if (kind === 11) this.beat(row, a);
     else if (kind === DRIVE) this.drive(row, a);
     else if (kind === STAGE) this.stage(row);
+    else if (kind === BASE) this.base(row, a);
     else {
       this.spend(row, 'timers');
       if (c > 0) this.spend(row, 'acts');
@@ -649,7 +681,7 @@ export class System {
   /** The process whose event move number `choice` is, or -1. */
   private whose(choice: number): Pid {
     const kind = this.moves[choice * 4] as number;
-    const none = kind === 4 || kind === 7 || kind === 11 || kind === DRIVE || kind === STAGE;
+    const none = kind === 4 || kind === 7 || kind === 11 || kind === DRIVE || kind === STAGE || kind === BASE;
     return none ? -1 : (this.moves[choice * 4 + 1] as number);
   }
 
@@ -678,6 +710,7 @@ export class System {
     if (kind === 11) return { kind: 'beat', pid: a };
     if (kind === DRIVE) return { kind: 'drive', device: a };
     if (kind === STAGE) return { kind: 'stage', cluster: this.locals.cluster.components };
+    if (kind === BASE) return { kind: 'base', pid: a };
     if (kind === 12) {
       const name = (this.process(row, a) as Process).state.timers[b]?.name ?? '';
       return { kind: 'timer', pid: a, name, seed: c };
@@ -729,6 +762,7 @@ export class System {
     }
     const local = this.locals.locals.at(row[p] as number);
     row[p] = this.locals.put({ ...local, dead: true });
+    if (this.bases) row[this.durableAt + p] = 0;
     for (let to = 0; to < this.P; to++) this.normalise(row, to);
   }
 
@@ -759,6 +793,7 @@ export class System {
     }
     row[pid] = step.local;
     if (this.shape.power) this.store(row, pid, step);
+    if (this.bases && row[this.durableAt + pid]) this.follow(row, pid, step);
     for (const { to, item } of step.sends) {
       const input = this.locals.items.at(item).kind === 'input';
       row[this.P + to] = this.push(row[this.P + to] as number, input ? 2 * this.P : pid, item);
@@ -862,6 +897,8 @@ export class System {
         row[this.keptAt + p] = this.keep({ ...kept, sent, inputs: kept.inputs.filter(([to]) => to !== pid) });
       }
     }
+    // staging ends with bases
+    if (this.bases) for (let p = 0; p < this.P; p++) row[this.durableAt + p] = 0;
     const event = this.locals.event({ kind: 'word', t: 0, seed: 0, word: 'stage', operation });
     for (let p = 0; p < this.P; p++) {
       const self = this.process(row, p);
@@ -893,26 +930,126 @@ export class System {
       row[at] = memo;
       return;
     }
-    const kept = this.kept.at(before);
-    const sent = kept.sent.slice();
-    const inputs = kept.inputs.slice();
+    const made = this.keep({ ...this.after(this.kept.at(before), pid, step), decided: decides ? step.id : 0 });
+    this.keptOf.set(before, step.id, made);
+    row[at] = made;
+  }
+
+  /** What would come out again, with what a step sends and puts out. */
+  private after(
+    known: Pick<Kept, 'sent' | 'inputs' | 'outputs'>,
+    pid: Pid,
+    step: Step,
+  ): Pick<Kept, 'sent' | 'inputs' | 'outputs'> {
+    const sent = known.sent.slice();
+    const inputs = known.inputs.slice();
     for (const { to, item } of step.sends) {
       const { message } = this.locals.items.at(item);
       if (message.kind === 'input') inputs.push([to, item]);
       else sent[to] = add(sent[to] as number[], item, message);
     }
-    const outputs = kept.outputs.slice();
+    const outputs = known.outputs.slice();
     for (const doing of step.doings) {
       if (doing.kind === 'output') outputs.push({ device: doing.device, pid, e: doing.e, low: doing.low });
     }
-    const made = this.keep({ sent, inputs, outputs, decided: decides ? step.id : 0 });
-    this.keptOf.set(before, step.id, made);
-    row[at] = made;
+    return { sent, inputs, outputs };
+  }
+
+  /** A base of the process as it is now. Acknowledgements have been heard of all that was taken. */
+  private base(row: Int32Array, pid: Pid): void {
+    this.spend(row, 'bases');
+    const { mistakes } = this;
+    const sent: number[][] = [];
+    for (let to = 0; to < this.P; to++) {
+      const slots = this.inboxes.at(row[this.P + to] as number);
+      sent.push(mistakes.forgottenQueue ? [] : (slots[pid] as number[]).slice());
+    }
+    const inputs: [Pid, number][] = [];
+    for (const [to, item] of this.kept.at(row[this.keptAt + pid] as number).inputs) {
+      const slots = this.inboxes.at(row[this.P + to] as number);
+      if ((slots[2 * this.P] as number[]).includes(item) && !mistakes.forgottenQueue) inputs.push([to, item]);
+    }
+    const outputs: Given[] = [];
+    for (let d = 0; d < this.D && !mistakes.forgottenOutputs; d++) {
+      for (const o of this.devices.at(row[2 * this.P + d] as number).queue) {
+        if (o.pid === pid) outputs.push({ device: d, ...o });
+      }
+    }
+    this.countMoment(row, pid, { sent, outputs });
+    const made: Durable = {
+      base: row[pid] as number,
+      log: [],
+      sent,
+      inputs,
+      outputs,
+      decided: [],
+      differs: null,
+      instead: 0,
+    };
+    row[this.durableAt + pid] = this.durable(made, row[pid] as number);
+  }
+
+  private countMoment(row: Int32Array, pid: Pid, { sent, outputs }: Pick<Durable, 'sent' | 'outputs'>): void {
+    const self = this.process(row, pid) as Process;
+    const { cut, role } = self;
+    const so = [
+      self.guarded && contaminated(self),
+      cut !== null,
+      cut !== null && self.held.length > 0,
+      cut !== null && role !== 'seat' && cut.reported,
+      role === 'seat' && self.seat !== null,
+      role === 'low',
+      role === 'shadow',
+      sent.some((list) => list.length > 0),
+      outputs.length > 0,
+    ];
+    so.forEach((is, i) => {
+      if (is) this.count(MOMENT + i);
+    });
+  }
+
+  private durable(made: Durable, now: number): number {
+    const { base, log, sent, inputs, outputs, decided } = made;
+    const key = JSON.stringify([base, log, sent, inputs, outputs, decided]);
+    return this.durables.put(key, () => ({ ...made, ...this.locals.replay(made, now) }));
+  }
+
+  /** A record more behind a base. */
+  private follow(row: Int32Array, pid: Pid, step: Step): void {
+    const at = this.durableAt + pid;
+    const before = row[at] as number;
+    const memo = this.followed.get(before, step.id);
+    if (memo) {
+      row[at] = memo;
+      return;
+    }
+    const known = this.durables.at(before);
+    const decides = step.doings.some((doing) => doing.kind === 'decided');
+    const made: Durable = {
+      ...this.after(known, pid, step),
+      base: known.base,
+      log: [...known.log, step.id],
+      decided: decides ? [...known.decided, step.id] : known.decided,
+      differs: null,
+      instead: 0,
+    };
+    const id = this.durable(made, step.local);
+    this.followed.set(before, step.id, id);
+    row[at] = id;
   }
 
   /** How many choices of power cuts a state has. */
   get powerCuts(): number {
-    return this.shape.power ? POWER.length * this.boards.length : 0;
+    return this.shape.power ? (this.bases ? POWER.length : POWER.length - 1) * this.boards.length : 0;
+  }
+
+  /** Whether that power cut is another than those before it. */
+  mayCut(row: Int32Array, place: number): boolean {
+    const kinds = this.powerCuts / this.boards.length;
+    if (place % kinds < 2) return true;
+    const board = this.boards[Math.floor(place / kinds)] as string;
+    for (let p = 0; p < this.P; p++) if (row[this.durableAt + p] && this.shape.boards[p] === board) return true;
+    return false;
   }
 
   powerChoice(place: number): number {
@@ -926,8 +1063,9 @@ export class System {
   /** A board loses power and boots. True: that has changed something. */
   cutPower(row: Int32Array, place: number): boolean {
     this.wrongs = [];
-    const board = this.boards[Math.floor(place / POWER.length)] as string;
-    const early = POWER[place % POWER.length] === 'early';
+    const kinds = this.powerCuts / this.boards.length;
+    const board = this.boards[Math.floor(place / kinds)] as string;
+    const kind = POWER[place % kinds];
     let changed = false;
     for (let p = 0; p < this.P; p++) {
       const { process, dead } = this.locals.locals.at(row[p] as number);
@@ -939,11 +1077,33 @@ export class System {
             if (this.shape.boards[to] === board && this.bring(row, p, to, [])) changed = true;
           }
         }
-      } else if (early) {
-        if (this.bootEarly(row, p)) changed = true;
-      } else if (this.bootLate(row, p)) changed = true;
+      } else if (kind === 'late') {
+        if (this.bootLate(row, p)) changed = true;
+      } else if (kind === 'own' && row[this.durableAt + p]) {
+        if (this.bootOwn(row, p)) changed = true;
+      } else if (this.bootEarly(row, p)) changed = true;
     }
     return changed;
+  }
+
+  private bootEarly(row: Int32Array, pid: Pid): boolean {
+    const id = row[this.keptAt + pid] as number;
+    const kept = this.kept.at(id);
+    return this.comesAgain(row, pid, id, this.fineOf, kept, kept.decided > 0 ? [kept.decided] : []);
+  }
+
+  /** From a base that was written at some moment, and the records since. */
+  private bootOwn(row: Int32Array, pid: Pid): boolean {
+    const id = row[this.durableAt + pid] as number;
+    const durable = this.durables.at(id);
+    if (durable.differs) this.say(pid, 'trace', durable.differs);
+    const again = this.comesAgain(row, pid, id, this.fineSince, durable, durable.decided);
+    if (durable.instead === 0) return again;
+    // for a search that goes past it: what comes of a base that forgets
+    row[pid] = durable.instead;
+    row[this.durableAt + pid] = 0;
+    this.normalise(row, pid);
+    return true;
   }
 
   /** What a boot puts into a channel; what its receiver has taken before goes again at once. True: it is other than before. */
@@ -956,9 +1116,15 @@ export class System {
     return row[this.P + to] !== before;
   }
 
-  private bootEarly(row: Int32Array, pid: Pid): boolean {
-    const id = row[this.keptAt + pid] as number;
-    const { sent, inputs, outputs, decided } = this.kept.at(id);
+  /** What storage brings out a second time: messages, inputs passed on, outputs, what decisions made the board do. */
+  private comesAgain(
+    row: Int32Array,
+    pid: Pid,
+    id: number,
+    fine: Pairs,
+    { sent, inputs, outputs }: Pick<Kept, 'sent' | 'inputs' | 'outputs'>,
+    decided: number[],
+  ): boolean {
     let changed = false;
     for (let to = 0; to < this.P; to++) {
       const list = sent[to] as number[];
@@ -966,7 +1132,7 @@ export class System {
       const local = row[to] as number;
       const inbox = row[this.P + to] as number;
       // a channel that has been gone through before, with the same at its other end
-      if (this.fineOf.get(id * 32 + to, inbox) === local) continue;
+      if (fine.get(id * 32 + to, inbox) === local) continue;
       const { process, dead } = this.locals.locals.at(local);
       if (process && !dead && process.role !== 'stopped') {
         const got = process.gotN[pid] ?? 0;
@@ -981,7 +1147,7 @@ export class System {
         }
       }
       if (this.bring(row, pid, to, list)) changed = true;
-      else if (this.wrongs.length === 0) this.fineOf.set(id * 32 + to, inbox, local);
+      else if (this.wrongs.length === 0) fine.set(id * 32 + to, inbox, local);
     }
     for (const [to, item] of inputs) {
       const inbox = row[this.P + to] as number;
@@ -1014,9 +1180,9 @@ export class System {
       if (row[at] !== before) changed = true;
     }
     // what the board did upon the decision, again
-    if (decided > 0) {
+    for (const step of decided) {
       const text = row.join();
-      this.perform(row, pid, this.locals.stepAt(decided), true);
+      this.perform(row, pid, this.locals.stepAt(step), true);
       if (row.join() !== text) changed = true;
     }
     return changed;
@@ -1094,7 +1260,8 @@ export class System {
       const at = 2 * this.P + d;
       if (row[at] !== next[at]) queues.push([d, this.devices.at(next[at] as number).queue]);
     }
-    return { kind: 'power', board: this.boards[Math.floor(place / POWER.length)] as string, wires, queues };
+    const board = this.boards[Math.floor(place / (this.powerCuts / this.boards.length))] as string;
+    return { kind: 'power', board, wires, queues };
   }
 
   private say(pid: Pid, rule: Rule, why: string): void {

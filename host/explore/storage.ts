@@ -46,7 +46,7 @@ export interface Store {
   log: Item[];
 }
 
-/** Mistakes to plant here (PROTOCOL 9): 15, 16, 24, 25. */
+/** Mistakes to plant here: 15, 16, 24 and 25 of PROTOCOL 9, and bases that forget a part of the machine. */
 export interface Mistakes {
   /** 15: effects leave before their event is durable */
   lateLog?: boolean;
@@ -58,6 +58,24 @@ export interface Mistakes {
   forgottenOutputs?: boolean;
   /** a boot gives a driver the outputs of one process after the other, not of a component in the order of their numbers */
   bootOrder?: boolean;
+  /** a base without the journal of a contaminated process */
+  forgottenJournal?: boolean;
+  /** a base without what came while its process was frozen */
+  forgottenHeld?: boolean;
+  /** a base without the reports of the cut that its process is in */
+  forgottenReports?: boolean;
+  /** a base of a seat without what was handed over to it */
+  forgottenSeat?: boolean;
+}
+
+/** What a base keeps of a machine: all of it, but for planted mistakes. */
+export function machineOf(self: Process, mistakes: Mistakes): Process {
+  const out = { ...self };
+  if (mistakes.forgottenJournal) out.journal = [];
+  if (mistakes.forgottenHeld) out.held = [];
+  if (mistakes.forgottenReports && self.cut) out.cut = { ...self.cut, reports: [] };
+  if (mistakes.forgottenSeat) out.seat = null;
+  return out;
 }
 
 function copyEvent(event: Event): Event {
@@ -99,7 +117,7 @@ export function writeBase(
   mistakes: Mistakes,
 ): void {
   store.base = {
-    machine: JSON.stringify(self),
+    machine: JSON.stringify(machineOf(self, mistakes)),
     unacknowledged: mistakes.forgottenQueue ? [] : unacknowledged.map((u) => ({ ...u, queue: u.queue.slice() })),
     outputs: mistakes.forgottenOutputs ? [] : outputs.slice(),
     open,
