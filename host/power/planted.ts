@@ -50,12 +50,12 @@ export const PLANTED: Planted[] = [
     'if (!bytes) return null;',
   ]),
   ring('the newest sector is the last in the region', [
-    'ring.newest = Math.max(ring.newest, found.sector);\n  }\n  let head',
-    'ring.newest = found.sector;\n  }\n  let head',
+    'ring.newest = Math.max(ring.newest, found.sector);',
+    'ring.newest = found.sector;',
   ]),
   ring('the oldest sector that is needed counts as free', [
     'const last = tail + ring.sectors;',
-    'const last = tail + ring.sectors + 1;',
+    'const last = tail + ring.sectors + 2;',
   ]),
   ring('one sector too many is erased ahead', [
     'if (sector > wanted || sector - ring.sectors >= ring.tail) return false;\n  if (sector - ring.sectors < ring.durable)',
