@@ -169,7 +169,7 @@ function readFrom(ring: Ring, at: number, from: number): Placed | null {
 
 /** The sector that says what counts of the addresses before it, down to this one; -1: none, all counts as it is. */
 function copyOf(ring: Ring, at: number): number {
-  for (let sector = sectorOf(ring, at) + 1; sector <= ring.head; sector++) {
+  for (let sector = Math.max(sectorOf(ring, at), ring.head - ring.sectors) + 1; sector <= ring.head; sector++) {
     const start = sector * ring.data;
     if (start - ring.data - at > BATCH_MAX) return -1;
     const back = 4 * ring.copies[sector % ring.sectors];
@@ -202,6 +202,14 @@ function numberBehind(record: Placed): number {
 }
 
 /**
+ * In a ring that is full to the brim, the oldest sector may have been erased by a start that believed a tail which has
+ * faded since. That is no loss, and cannot be told from one.
+ */
+function mayBeGone(ring: Ring, sector: number): boolean {
+  return !!ring.last && sector + ring.sectors <= Math.max(ring.newest, ring.head + 2) + 1;
+}
+
+/**
  * The first record of a batch behind an address: of this number, or of a later one if what is between cannot be read.
  * -1: any number. Null: none.
  */
@@ -212,7 +220,7 @@ function seek(ring: Ring, from: number, number: number): Placed | null {
     // one that is no first record may be of a batch that was never finished
     if (record && !(record.begin && (number < 0 || later(record.number, number) < NUMBERS / 2))) record = null;
   }
-  if (record) ring.lost += number < 0 ? 1 : later(record.number, number);
+  if (record && !mayBeGone(ring, sectorOf(ring, from))) ring.lost += number < 0 ? 1 : later(record.number, number);
   return record;
 }
 
@@ -254,7 +262,7 @@ export function firstRecord(ring: Ring): Placed | null {
     if (ring.firsts[index] !== NONE) {
       at += 4 * (ring.copies[index] > 0 ? -ring.copies[index] : ring.firsts[index]);
       // all that stood in a sector whose header is gone may be in the copy that this one begins with
-      if (sector > ring.tail && at > ring.tail * ring.data) ring.lost = 1;
+      if (sector > ring.tail && at > ring.tail * ring.data && !mayBeGone(ring, sector - 1)) ring.lost = 1;
       return follow(ring, at, -1);
     }
   }
@@ -295,18 +303,17 @@ function isBlank(ring: Ring, at: number): boolean {
 }
 
 /**
- * Takes a sector for the head, if a record ends in it; reads on from an address. `certain`: the tail as older sectors
- * have it.
+ * Takes a sector for the head, if a record ends in it; reads on from an address. `alone`: the copy with which it begins
+ * is enough, for what was copied is gone.
  */
-function scan(ring: Ring, header: Header, from: number, certain: number): boolean {
+function scan(ring: Ring, header: Header, from: number, alone: boolean): boolean {
   const base = header.sector * ring.data;
   ring.head = header.sector;
   ring.end = base + ring.data;
-  ring.durable = certain;
   ring.lost = 0;
   let at = from;
   let number = -1;
-  let whole = from === header.start;
+  let whole = alone || from === header.start;
   let tail = header.tail;
   let last: Placed[] = [];
   let found = false;
@@ -319,25 +326,22 @@ function scan(ring: Ring, header: Header, from: number, certain: number): boolea
     }
     if (record.begin) {
       // a batch is begun when all before it is done
-      if (record.at > base) {
-        ring.durable = tail;
-        whole = true;
-      }
+      if (record.at > base) whole = true;
       last = [];
     }
     last.push(record);
     const own = record.kind === KIND_OWN;
     if (own && record.bytes.length === TAIL_BYTES) tail = Math.max(tail, get32(record.bytes, 0));
     // a copy with nothing behind it may itself be torn, and is not needed: what it copies is still there
-    if (record.end > base && !(own && record.bytes.length !== TAIL_BYTES)) found = true;
+    if (record.end > base && (alone || !own || record.bytes.length === TAIL_BYTES)) found = true;
     at = record.end;
     number = numberBehind(record);
   }
   if (!found || !whole) return false;
-  ring.tail = Math.max(certain, tail);
+  ring.tail = ring.durable = tail;
   ring.next = number;
   ring.end = at;
-  ring.last = last;
+  ring.last = alone ? [] : last;
   return true;
 }
 
@@ -381,20 +385,15 @@ export function openRing(flash: Flash, crc: RingCrc, first: number, sectors: num
     if (!found) continue;
     ring.newest = Math.max(ring.newest, found.sector);
   }
-  let head = ring.newest;
-  for (let found = false; !found && head >= 0 && head > ring.newest - sectors; ) {
-    let certain = 0;
-    for (let i = 0; i < sectors; i++) {
-      const other = headers[i];
-      if (other && other.sector < head) certain = Math.max(certain, other.tail);
-    }
+  let copy: Header | null = null;
+  for (let head = ring.newest; head >= 0 && head > ring.newest - sectors; head--) {
     const header = headers[head % sectors];
+    const there = header && header.sector === head ? header : null;
     // most often a batch begins in it, and what runs into it from the sector before need not be read
-    found =
-      !!header &&
-      header.sector === head &&
-      (scan(ring, header, header.next, certain) || (!header.copy && scan(ring, header, header.start, certain)));
-    if (!found) head--;
+    if (there && (scan(ring, there, there.next, false) || (!there.copy && scan(ring, there, there.start, false))))
+      break;
+    if (copy && scan(ring, copy, copy.sector * ring.data, true)) break;
+    copy = there && there.copy ? there : null;
   }
   if (!ring.last) {
     // nothing is left of it, or it has never been: it begins behind all that there is
@@ -404,6 +403,8 @@ export function openRing(flash: Flash, crc: RingCrc, first: number, sectors: num
     ring.tail = ring.durable = ring.newest + 1;
     ring.end = ring.tail * ring.data;
   }
+  // where something was begun behind the head, so may another sector have been, unseen
+  if (ring.newest > ring.head && ring.newest + 1 - sectors < ring.tail) ring.newest++;
   for (let i = 0; i < sectors; i++) {
     const found = headers[i];
     ring.firsts[i] = NONE;
@@ -443,9 +444,21 @@ export function roomOf(ring: Ring): number {
   return roomFor(ring, nextAt(ring) + (ring.tail > ring.durable ? tailSize(ring) : 0), ring.tail);
 }
 
+function erase(ring: Ring, sector: number): void {
+  ring.flash.erase(ring.first + (sector % ring.sectors));
+}
+
 function eraseNext(ring: Ring): void {
-  ring.flash.erase(ring.first + ((ring.head + 1 + ring.ahead) % ring.sectors));
+  erase(ring, ring.head + 1 + ring.ahead);
   ring.ahead++;
+}
+
+/** Erases the newest sector that was never finished, if it is not the next to be begun, which is erased then. */
+function eraseStale(ring: Ring): boolean {
+  if (ring.newest <= ring.head + 1) return false;
+  erase(ring, ring.newest);
+  ring.newest--;
+  return true;
 }
 
 /** The part of a batch with which a sector begins, its header before it. `copied`: it begins with a copy, from there. */
@@ -541,8 +554,8 @@ function write(ring: Ring, records: RingRecord[]): number[] {
   const end = ring.end;
   const next = ring.next;
   try {
-    // what was never finished may not be taken for something later on
-    while (ring.newest > ring.head + ring.ahead) eraseNext(ring);
+    // what was never finished may not be taken for something later on; the newest first, for it tells of the others
+    while (eraseStale(ring));
     if (ring.last) resume(ring, ring.last);
     const starts = put(ring, records, -1);
     if (ring.head > head) ring.durable = ring.tail;
@@ -568,8 +581,9 @@ function settle(ring: Ring): void {
 
 /** Erases one sector that will be needed soon, if there is one and it may be. For idle time: it takes long. */
 export function eraseAhead(ring: Ring): boolean {
+  if (eraseStale(ring)) return true;
   const sector = ring.head + 1 + ring.ahead;
-  const wanted = Math.max(ring.head + 1, ring.newest, sectorOf(ring, nextAt(ring) + ring.largest - 1));
+  const wanted = Math.max(ring.head + 1, sectorOf(ring, nextAt(ring) + ring.largest - 1));
   if (sector > wanted || sector - ring.sectors >= ring.tail) return false;
   if (sector - ring.sectors < ring.durable) eraseNext(ring);
   else if (ring.last) return false;

@@ -372,7 +372,7 @@ describe('rot', () => {
     const { nor, at } = filled();
     for (const [i, part] of [
       [5, 0],
-      [2, 4],
+      [4, 4],
       [8, 20],
     ] as const) {
       const before = nor.save();
@@ -435,6 +435,45 @@ describe('costs', () => {
     expect(nor.counts.programs).toBe(1);
     save(ring, record(300, 4));
     expect(nor.counts.programs).toBe(3);
+  });
+});
+
+describe('what long walks have found', () => {
+  it('a copy is not taken for one of a lap before', () => {
+    const nor = openNor(SMALL);
+    let ring = mount(nor);
+    // each start copies the last batch: all sectors begin with a copy, of this lap and of none before
+    for (let i = 0; i < 40; i++) {
+      const at = save(ring, record(150, i))[0] as number;
+      ring = mount(nor);
+      reclaim(ring, at);
+      expect(fills(ring)).toContain(i);
+      expect(readRecord(ring, at)?.bytes[0]).toBe(i);
+    }
+  });
+
+  it('a ring in which every start comes no farther than its tail is not used up', () => {
+    const nor = openNor({ ...SMALL, sectors: 5 });
+    let ring = mount(nor);
+    for (let i = 0; append(ring, [record(50, i)]); i++);
+    const all = walk(ring);
+    let newest = (all[all.length - 1] as Placed).at;
+    for (let i = 0; i < 30; i++) {
+      ring = mount(nor);
+      reclaim(ring, newest);
+      // an erase, the copy, a tail perhaps: then power goes
+      nor.cut(2 + (i % 3), 'none');
+      try {
+        newest = save(ring, record(100, 200))[0] as number;
+      } catch (error) {
+        expect(error).toBeInstanceOf(PowerCut);
+      }
+      nor.calm();
+    }
+    ring = mount(nor);
+    reclaim(ring, newest);
+    save(ring, record(100, 201));
+    expect(walk(mount(nor)).map(({ at }) => at)).toContain(newest);
   });
 });
 
