@@ -36,6 +36,10 @@ const SETTLED_DEGREES = 0.6;
 /** The mission's requirement, and what the craft must pass without a guard for the demonstration to show anything. */
 const REQUIRED_DEGREES = 5;
 const ASTRAY_DEGREES = 20;
+/** The power of this board goes so long after A was started, for so long, ms. */
+const CUT_BOARD = 'control';
+const CUT_AFTER_MS = 8000;
+const CUT_MS = 400;
 /** Guarded operation takes no longer than this, ms of mission time. */
 const GUARD_MS = 110_000;
 const FOLDER = resolve('understudy-demo');
@@ -74,6 +78,17 @@ async function settle(lab: Lab): Promise<void> {
   }
 }
 
+/** Power goes under guard, on the board where old and new controller run side by side; and comes back. */
+async function cutPower(lab: Lab): Promise<void> {
+  await lab.wait(CUT_AFTER_MS);
+  await lab.power(CUT_BOARD, false);
+  say(`t = ${(await missionTime(lab)).toFixed(1)} s: ${CUT_BOARD} loses power, with the old and the new version on it`);
+  await lab.wait(CUT_MS);
+  await lab.power(CUT_BOARD, true);
+  const back = await missionTime(lab);
+  say(`t = ${back.toFixed(1)} s: ${CUT_BOARD} is back: both go on where they were, from its journal`);
+}
+
 /** Stages and starts an upgrade, and waits for the end of guarded operation. */
 async function upgrade(lab: Lab, letter: string): Promise<{ started: number; end: Outcome | null }> {
   const version = await upgradeVersion(letter);
@@ -86,7 +101,7 @@ async function upgrade(lab: Lab, letter: string): Promise<{ started: number; end
   if (letter === 'B') await until(lab, START_S);
   const started = await missionTime(lab);
   say(`t = ${started.toFixed(1)} s: start; the new version goes live, the old one runs on beside it as a shadow`);
-  const outcome = await guard(lab, GUARD_MS);
+  const [outcome] = await Promise.all([guard(lab, GUARD_MS), letter === 'A' ? cutPower(lab) : null]);
   if (outcome.start.cut !== 'start') {
     throw new Failure('E_DEMO', EXIT.refused, `the start of ${letter} was cancelled: ${outcome.start.why}`, '');
   }
