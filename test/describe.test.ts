@@ -831,7 +831,7 @@ describe('preflight', () => {
     const small = { sectorBytes: 512, sectors: 10, programBytes: 4 };
     const [refusal] = flight({ spare: board({ flash: small }) }).refusals;
     expect(refusal).toMatchObject({ code: 'E_SPACE' });
-    expect(refusal?.cause).toMatch(/^board spare: an image of \d+ bytes, a slot of 1024$/);
+    expect(refusal?.cause).toMatch(/^board spare: an image of \d+ bytes, a slot of 512$/);
   });
 
   test('a board that the testbed does not have', () => {
@@ -843,22 +843,41 @@ describe('preflight', () => {
     const dull = { control: board({ interrupts: false }), spare: board({ interrupts: false }) };
     const cause = 'board control cannot interrupt a call: a hang of controller would reset it, and with it controller';
     const next = 'place the new version on a board of its own';
-    expect(flight(dull).refusals).toEqual([{ code: 'E_FATE', cause, next }]);
+    expect(flight(dull).refusals).toEqual([{ code: 'E_FATE', cause, next: `${next}, or set "sharedFate": true` }]);
     expect(flight(dull, (f) => (f.components.controller.board = 'sensors')).refusals).toEqual([]);
     const shared = (f: Loose) => (f.sharedFate = true);
     expect(flight(dull, shared).refusals[0]?.cause).toBe(`${cause}; sharedFate needs durability`);
     const guarded = flight(dull, shared, 'guard');
-    expect(guarded.refusals[0]?.cause).toBe(
-      `${cause}; sharedFate needs durability, and this release keeps no journal on flash`,
-    );
+    expect(guarded.refusals).toEqual([]);
+    expect(guarded.warnings).toEqual([`${cause}; its journal brings them back (sharedFate)`]);
   });
 
-  test('warnings: durability, no guard policy, figures that are assumed', () => {
+  test('a journal that does not fit: refused, with what is there and what is wanted', () => {
+    const tight = { sectorBytes: 6144, sectors: 8, programBytes: 4 };
+    const types = { control: board({ flash: tight }), spare: board({ flash: { ...tight, sectorBytes: 4096 } }) };
+    const crowded = (f: Loose) => (f.components.estimator.board = 'control');
+    const small = (f: ReturnType<typeof flight>) => f.refusals.filter(({ code }) => code === 'E_JOURNAL_SMALL');
+    const next = 'use a type of board with more flash, or set "durability": "off"';
+    const none = 'less than 16384 bytes, or fewer than 3 sectors, are left beside its two slots';
+    expect(small(flight(types, undefined, 'guard'))).toEqual([
+      { code: 'E_JOURNAL_SMALL', cause: `board spare: its flash has no room for a journal: ${none}`, next },
+    ]);
+    const [refusal, ...rest] = small(flight(types, crowded, 'guard'));
+    expect(rest).toEqual([]);
+    expect(refusal?.next).toBe(next);
+    expect(refusal?.cause).toMatch(
+      /^board control: its journal holds 12264 bytes; about 1[3-9]\d{3} are wanted: the checkpoints of its processes twice, and the reserve for one cut$/,
+    );
+    const off = flight(types, crowded);
+    expect(small(off)).toEqual([]);
+    expect(off.boards.map((b) => b.journal)).toEqual(off.boards.map(() => null));
+  });
+
+  test('warnings: no guard policy, figures that are assumed', () => {
     const { warnings, refusals } = flight({ real: {} }, (f) => delete f.policy, 'guard');
     expect(refusals).toEqual([]);
     expect(warnings).toEqual([
       'board sensors: uarts, flash.sectorBytes, flash.sectors, flash.programBytes of a pico are assumed; check them on the board',
-      'durability "guard" is asked for, but this release keeps no journal on flash: a board of a survivor that loses power during guarded operation ends the guard',
       'no guard policy: guarded operation ends only on a word (npx understudy commit)',
     ]);
   });

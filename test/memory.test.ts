@@ -65,6 +65,7 @@ describe('what preflight found', () => {
     added: ['new'],
     removed: ['old'],
     differences: [],
+    durability: 'off',
     boards: [],
     policy: { commitAfterMs: 0, validated: 5, heartbeatMs: 100, absentMs: 1000, lead: 50 },
     warnings: ['mind this'],

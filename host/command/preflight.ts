@@ -3,6 +3,8 @@
 import type { Command } from 'commander';
 import { differenceText } from '../describe/cluster.ts';
 import { readTestbed } from '../describe/read.ts';
+import type { JournalPlan } from '../operate/durability.ts';
+import { CYCLES } from '../operate/durability.ts';
 import type { Preflight } from '../operate/preflight.ts';
 import { insist, preflight } from '../operate/preflight.ts';
 import type { Version } from '../operate/version.ts';
@@ -21,6 +23,67 @@ function policyText({ commitAfterMs, validated }: Preflight['policy']): string {
     ...(validated > 0 ? [`${validated} validated messages`] : []),
   ];
   return wanted.length > 0 ? `after ${wanted.join(' and ')}` : 'on a word only';
+}
+
+/** A time that is good to a third or so. */
+function spanText(hours: number): string {
+  if (hours === Number.POSITIVE_INFINITY) return 'for ever';
+  const [value, unit] =
+    hours < 72 ? [hours, 'h'] : hours < 24 * 365 ? [hours / 24, 'days'] : [hours / (24 * 365.25), 'years'];
+  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${unit}`;
+}
+
+function round(value: number): string {
+  return value < 10 && value > 0 ? value.toFixed(1) : String(Math.round(value));
+}
+
+function journalRow(board: string, when: string, journal: JournalPlan): string[] {
+  const { perSecond } = journal;
+  const each = perSecond.events > 0 ? `${Math.round(perSecond.bytes / perSecond.events)} B` : '-';
+  return [
+    board,
+    when,
+    journal.capacity > 0 ? `${bytes(journal.bases)} of ${bytes(journal.capacity)}` : 'none',
+    round(perSecond.events),
+    round(perSecond.writes),
+    each,
+    `${bytes(Math.round(perSecond.bytes))}/s`,
+    round(journal.erasesPerHour),
+    spanText(journal.lifetimeHours),
+  ];
+}
+
+const DURABILITY: Record<string, string> = {
+  off: 'off: nothing is kept on flash; if a board of the old version loses power, the guard is lost',
+  guard: 'guard: under guard an event is on flash before its effects are out; a power cut is a pause',
+  always: 'always: an event is on flash before its effects are out; a power cut is a pause',
+};
+
+/** What durability costs, board by board, while the guard lasts, and with `always` at other times. */
+function journalLines(flight: Preflight): string[] {
+  const rows = flight.boards.flatMap(({ board, journal, always }) => [
+    ...(journal && journal.perSecond.events > 0 ? [journalRow(board, 'guard', journal)] : []),
+    ...(always && always.perSecond.events > 0 ? [journalRow(board, 'always', always)] : []),
+  ]);
+  if (rows.length === 0) return [];
+  const head = ['board', 'when', 'bases', 'events/s', 'writes/s', 'event', 'flash', 'erases/h', 'lasts'];
+  const lines = [
+    '',
+    table(head, rows),
+    'at the rates of the description (perSecond; a device without one: its fastest message); timers come on',
+    `top. bases: checkpoints in the journal, estimated. lasts: until sectors have ${CYCLES} erases, if it went on`,
+  ];
+  const seconds = flight.policy.commitAfterMs / 1000;
+  const wear = flight.boards.map(({ board, journal }): [string, number] => {
+    const turns = journal && journal.sectors > 0 ? journal.erasesPerHour / journal.sectors : 0;
+    return [board, (turns * seconds) / 3600];
+  });
+  const [board, most] = wear.reduce((a, b) => (b[1] > a[1] ? b : a), ['', 0]);
+  if (most > 0) {
+    const times = most < 0.1 ? 'less than 0.1' : most.toFixed(1);
+    lines.push(`this guard: ${seconds} s erase each sector of ${board}'s journal ${times} times, of ${CYCLES}`);
+  }
+  return lines;
 }
 
 export function preflightText(flight: Preflight): string {
@@ -42,9 +105,11 @@ export function preflightText(flight: Preflight): string {
     ...flight.differences.map((d) => `changes    ${differenceText(d)}`),
     `commit     ${policyText(flight.policy)}`,
     `failure    ${flight.policy.absentMs} ms of silence; versions ${flight.policy.lead} messages apart`,
+    `durability ${DURABILITY[flight.durability] ?? flight.durability}`,
     `transfer   ${bytes(total)} in all, ${((total * BITS) / BAUD).toFixed(1)} s at ${BAUD} baud`,
     '',
     table(['board', 'type', 'image', 'memory (est.)', 'active', 'low (new)', 'shadow (old)'], rows),
+    ...journalLines(flight),
     ...flight.warnings.map((w) => `warning: ${w}`),
   ];
   return lines.join('\n');

@@ -8,10 +8,10 @@ import type { Plan } from '../../firmware/plan.ts';
 /** The files in boards/ take the smaller block for what a board has, so what is wanted is counted in it too. */
 export const VARIABLE_BYTES = 12;
 /**
- * The runtime: some 310 functions of 5 variables each and 700 parameters; their code stays in flash. A test compares
+ * The runtime: some 460 functions of 5 variables each and 1,070 parameters; their code stays in flash. A test compares
  * this with the bundle.
  */
-export const RUNTIME_VARIABLES = 2300;
+export const RUNTIME_VARIABLES = 3400;
 /** Allowed for the state of a component, which only running it would tell, and for its functions. */
 const APPLICATION_VARIABLES = 150;
 /** Channels, bus and their queues, for each process. */

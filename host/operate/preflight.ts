@@ -1,19 +1,22 @@
 // Before an upgrade: what it would do, and what speaks against it. Nothing is sent to a board.
 
 import { dirname } from 'node:path';
+import { slotBytes } from '../../firmware/image.ts';
+import { JOURNAL_BYTES_MIN } from '../../firmware/limits.ts';
 import type { Plan } from '../../firmware/plan.ts';
+import type { Flash } from '../../hal/hal.ts';
 import type { Difference } from '../describe/cluster.ts';
 import { schemaDifferences } from '../describe/cluster.ts';
 import type { BoardType } from '../describe/formats.ts';
 import type { Testbed } from '../describe/read.ts';
 import { boardType } from '../describe/read.ts';
 import { EXIT, Failure } from '../failure.ts';
+import type { JournalPlan } from './durability.ts';
+import { declaredRates, journalPlan } from './durability.ts';
 import { boardBytes, processBytes } from './memory.ts';
 import type { Version } from './version.ts';
 import { imageOf } from './version.ts';
 
-/** Whether boards keep a journal on flash, as `durability` other than off wants. */
-const JOURNALS: boolean = false;
 const ALONE = 'place the new version on a board of its own';
 
 export interface BoardFlight {
@@ -29,6 +32,10 @@ export interface BoardFlight {
   memoryBytes: number;
   /** 0: not known */
   memoryLimit: number;
+  /** in guarded operation, at the rates that the description allows; null: durability is off */
+  journal: JournalPlan | null;
+  /** the same outside guarded operation, with durability always */
+  always: JournalPlan | null;
 }
 
 export interface Preflight {
@@ -39,6 +46,7 @@ export interface Preflight {
   added: string[];
   removed: string[];
   differences: Difference[];
+  durability: string;
   boards: BoardFlight[];
   policy: Plan['policy'];
   warnings: string[];
@@ -55,13 +63,20 @@ function boardFlight(base: Version, upgrade: Version, board: string, name: strin
     board,
     type: name,
     imageBytes: imageOf(upgrade, board).bytes.length,
-    slotBytes: Math.floor((type.flash.sectors - 2) / 4) * type.flash.sectorBytes,
+    slotBytes: slotBytes(type.flash as unknown as Flash),
     active: [],
     low: [],
     shadow: [],
     memoryBytes: boardBytes([base.plan, upgrade.plan]),
     memoryLimit: type.memoryBytes,
+    journal: null,
+    always: null,
   };
+  const { plan } = upgrade;
+  if (plan.durability !== 'off') out.journal = journalPlan(base, upgrade, board, type.flash, declaredRates(plan));
+  if (plan.durability === 'always') {
+    out.always = journalPlan(base, null, board, type.flash, declaredRates(base.plan));
+  }
   const add = (list: string[], version: Version, c: number): void => {
     const component = version.plan.components[c];
     if (!component || version.plan.boards[component.board] !== board) return;
@@ -77,6 +92,16 @@ function boardFlight(base: Version, upgrade: Version, board: string, name: strin
     }
   }
   return out;
+}
+
+/** Why the journal of a board cannot hold what it must; null: it can. */
+function unfit({ board, journal }: BoardFlight): string | null {
+  if (!journal || journal.perSecond.events === 0) return null;
+  if (journal.sectors === 0) {
+    return `board ${board}: its flash has no room for a journal: less than ${JOURNAL_BYTES_MIN} bytes, or fewer than 3 sectors, are left beside its two slots`;
+  }
+  if (journal.wanted <= journal.capacity) return null;
+  return `board ${board}: its journal holds ${journal.capacity} bytes; about ${journal.wanted} are wanted: the checkpoints of its processes twice, and the reserve for one cut`;
 }
 
 /** Board types are those of the testbed; `sharedFate` and interrupts as in PROTOCOL 7. */
@@ -111,25 +136,20 @@ export function preflight(base: Version, upgrade: Version, testbed: Testbed): Pr
       refuse('E_MEMORY', cause, 'place the new version on a board of its own: `board` in the upgrade');
     }
     const survivors = [...flight.active, ...flight.shadow];
+    const small = unfit(flight);
+    if (small) refuse('E_JOURNAL_SMALL', small, 'use a type of board with more flash, or set "durability": "off"');
     if (!type.interrupts && flight.low.length > 0 && survivors.length > 0) {
       const cause = `board ${board} cannot interrupt a call: a hang of ${flight.low.join(', ')} would reset it, and with it ${survivors.join(', ')}`;
-      if (!plan.sharedFate) refuse('E_FATE', cause, JOURNALS ? `${ALONE}, or set "sharedFate": true` : ALONE);
+      if (!plan.sharedFate) refuse('E_FATE', cause, `${ALONE}, or set "sharedFate": true`);
       else if (plan.durability === 'off')
-        refuse('E_FATE', `${cause}; sharedFate needs durability`, 'set "durability": "guard"');
-      else if (!JOURNALS)
-        refuse('E_FATE', `${cause}; sharedFate needs durability, and this release keeps no journal on flash`, ALONE);
-      else warnings.push(cause);
+        refuse('E_FATE', `${cause}; sharedFate needs durability`, 'set "durability": "guard" in the system');
+      else warnings.push(`${cause}; its journal brings them back (sharedFate)`);
     }
     if (entry.kind !== 'virtual' && type.unknown.length > 0) {
       warnings.push(
         `board ${board}: ${type.unknown.join(', ')} of a ${type.name} are assumed; check them on the board`,
       );
     }
-  }
-  if (plan.durability !== 'off' && !JOURNALS) {
-    warnings.push(
-      `durability "${plan.durability}" is asked for, but this release keeps no journal on flash: a board of a survivor that loses power during guarded operation ends the guard`,
-    );
   }
   const crosses = info.cluster.some((c) =>
     (plan.components[c]?.sends ?? []).some(([, to]) => to.some((receiver) => !info.cluster.includes(receiver))),
@@ -151,6 +171,7 @@ export function preflight(base: Version, upgrade: Version, testbed: Testbed): Pr
     added: names(plan, base.plan, info.added),
     removed: names(plan, base.plan, info.removed),
     differences: schemaDifferences(base.plan, plan),
+    durability: plan.durability,
     boards,
     policy: plan.policy,
     warnings,
