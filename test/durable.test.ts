@@ -1,13 +1,34 @@
 // Durable operation (PROTOCOL 6) on virtual boards: one test for each thing that it promises.
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
+import type { Plan } from '../firmware/plan.ts';
+import type { TraceLine } from '../host/check/types.ts';
+import { flash } from '../host/operate/flash.ts';
+import { processesOf, systemStatus } from '../host/operate/status.ts';
+import type { Version } from '../host/operate/version.ts';
+import type { Kill } from '../host/testbed/lockstep.ts';
+import { CUTS } from '../host/testbed/nor.ts';
 import { boardProgram } from '../host/testbed/program.ts';
 import { VirtualSeat } from '../host/testbed/seat.ts';
 import type { BoardSpec } from '../host/testbed/spec.ts';
-import { writeFileSync } from 'node:fs';
+import { bundleText } from './fixtures/bundle.ts';
+import type { Change, Rig, RigOptions } from './fixtures/lab.ts';
+import {
+  BOARDS,
+  base,
+  bring,
+  COIL,
+  COMPUTE,
+  CONTROLLER,
+  ESTIMATOR,
+  SENSOR,
+  SPARE,
+  upgradeOf,
+  versionOf,
+} from './fixtures/lab.ts';
 
 /** Tells why it boots and what is marked, and then does what the next input says. */
 const MARKER = `globalThis.understudy = { boot: function (hal) {
@@ -87,4 +108,410 @@ test('a board’s process learns why it boots, and what a call that never return
     await seat.close();
     rmSync(folder, { recursive: true, force: true });
   }
+});
+
+let rig: Rig | null = null;
+
+afterEach(async () => {
+  await rig?.close();
+  rig = null;
+});
+
+/** Boards that keep a journal under guard. */
+async function up(options: RigOptions = {}, edit?: (plan: Plan) => void, ms = 500): Promise<Rig> {
+  const version = base((plan) => {
+    plan.durability = 'guard';
+    edit?.(plan);
+  });
+  rig = await bring({ bundle: await bundleText(), places: { 'estimator/1': 'spare' }, version, ...options }, ms);
+  return rig;
+}
+
+/** Both components of the changed message; the estimator's new version on a board of its own. */
+const PAIR: Change = { components: { [ESTIMATOR]: { board: SPARE }, [CONTROLLER]: {} }, changed: true };
+
+async function staged(r: Rig, change: Change = PAIR): Promise<Version> {
+  const upgrade = upgradeOf(r.version, change);
+  await r.stage(upgrade);
+  await r.wait(200);
+  return upgrade;
+}
+
+async function guarded(r: Rig, change: Change = PAIR): Promise<Version> {
+  const upgrade = await staged(r, change);
+  expect(await r.start()).toMatchObject({ cut: 'start' });
+  return upgrade;
+}
+
+async function roles(r: Rig): Promise<Record<string, string>> {
+  const out: Record<string, string> = {};
+  for (const p of processesOf(await systemStatus(r.lab))) out[p.name] = p.role;
+  return out;
+}
+
+const OLD = {
+  'sensor/0': 'active',
+  'estimator/0': 'active',
+  'controller/0': 'active',
+  'actuator/0': 'active',
+  'telemetry/0': 'active',
+};
+const NEW = { ...OLD, 'estimator/1': 'active', 'controller/1': 'active' } as Record<string, string>;
+delete NEW['estimator/0'];
+delete NEW['controller/0'];
+
+/** The trace has nothing against it, what was replayed is what had been, and no guard was lost. */
+async function judged(r: Rig, what: string): Promise<void> {
+  expect(r.check().violations.slice(0, 3), what).toEqual([]);
+  const replay = r.conform();
+  expect(replay.differences.slice(0, 2), what).toEqual([]);
+  expect(replay.left, what).toEqual([]);
+  for (const kind of ['error', 'lost', 'journal']) expect(r.notes(kind), what).toEqual([]);
+  for (const board of BOARDS) expect(await r.status(board), what).toMatchObject({ lost: '', stalled: [] });
+}
+
+/** The world has seen the wheel's outputs in order, none twice; at most `lost` are missing. */
+function wheelInOrder(r: Rig, lost: number, what: string): void {
+  const n = r.put('wheel').map((p) => p.values.n as number);
+  let missing = 0;
+  for (let i = 1; i < n.length; i++) {
+    expect(n[i], what).toBeGreaterThan(n[i - 1] as number);
+    missing += (n[i] as number) - (n[i - 1] as number) - 1;
+  }
+  expect(missing, what).toBeLessThanOrEqual(lost);
+}
+
+const GROUPS = [['spare'], ['control'], ['compute'], ['sensors'], ['compute', 'spare'], BOARDS];
+
+/** An upgrade that puts the estimator on the other of its two boards. */
+function next(from: Version, name: string): Version {
+  const board = from.plan.components[ESTIMATOR]?.board === SPARE ? COMPUTE : SPARE;
+  return upgradeOf(from, { name, components: { [ESTIMATOR]: { board }, [CONTROLLER]: {} } });
+}
+
+/** Each board loses power as soon as a cut has reached it, this way or that. */
+async function killInCut(r: Rig, group: string[], since: number, kill: (board: string) => Kill): Promise<void> {
+  const left = new Set(group);
+  for (let i = 0; i < 3000 && left.size > 0; i++) {
+    for (const { board = '', event, effects = [] } of r.lines.slice(since)) {
+      if (!left.has(board)) continue;
+      // a seat takes no part before it gets what it is to begin with
+      if (event?.kind !== 'handover' && !effects.some((e) => e.kind === 'freeze')) continue;
+      left.delete(board);
+      r.lab.kill(board, kill(board));
+    }
+    await r.wait(0.1);
+  }
+  expect([...left]).toEqual([]);
+}
+
+/** How many processes were frozen when their board lost power. */
+function inCuts(r: Rig): number {
+  const frozen = new Map<string, string>();
+  let count = 0;
+  for (const line of r.lines) {
+    if (line.note?.kind === 'off') for (const board of frozen.values()) if (board === line.board) count++;
+    for (const { kind } of line.effects ?? []) {
+      if (kind === 'freeze') frozen.set(line.process as string, line.board as string);
+      else if (kind === 'decide') frozen.delete(line.process as string);
+    }
+  }
+  return count;
+}
+
+test.each(['start', 'guard', 'commit', 'recovery'] as const)(
+  'a power cut in a %s is a pause: of low boards, of survivors’, of several, of all',
+  async (phase) => {
+    const r = await up();
+    let version = r.version;
+    let epoch = 1;
+    let resumed = 0;
+    for (const [g, group] of GROUPS.entries()) {
+      const what = `${phase}, ${group}`;
+      const upgrade = next(version, what);
+      const said = async (kind: string, word: 'start' | 'commit' | 'abort'): Promise<string> => {
+        const since = r.lines.length;
+        const here = kind === phase;
+        const asked = r.lab.request('control', 'word', { word, op: upgrade.hash }).catch(() => undefined);
+        if (here) {
+          await killInCut(r, group, since, (board) => {
+            const i = group.indexOf(board);
+            const at = (g + i) % 2 === 0 ? 'call' : 'flash';
+            const how = CUTS[(g + i) % CUTS.length];
+            return { at, more: (g + i) % 3, how, seed: g, offMs: 80 + 90 * i };
+          });
+        }
+        await asked;
+        await r.wait(here ? 900 : 300);
+        epoch++;
+        const cut = new Set(Object.values(r.decisions(epoch)));
+        expect(cut.size, what).toBe(1);
+        if (here)
+          resumed += r.notes('boot').filter((line) => r.lines.indexOf(line) >= since && line.note?.resumed).length;
+        return [...cut][0] as string;
+      };
+      await r.stage(upgrade);
+      await r.wait(150);
+      expect(await said('start', 'start'), what).toBe('start');
+      await r.wait(300);
+      if (phase === 'guard') {
+        const since = r.lines.length;
+        group.forEach((board, i) => {
+          r.lab.kill(board, { at: 'call', more: (3 * g + 2 * i) % 7, offMs: 80 + 90 * i });
+        });
+        await r.wait(900);
+        resumed += r.notes('boot').filter((line) => r.lines.indexOf(line) >= since && line.note?.resumed).length;
+      }
+      const word = phase === 'commit' ? 'commit' : 'abort';
+      expect(await said(word === 'commit' ? 'commit' : 'recovery', word), what).toBe(
+        word === 'commit' ? word : 'recovery',
+      );
+      if (word === 'commit') version = upgrade;
+      await r.wait(100);
+      for (const board of BOARDS) {
+        expect(await r.status(board), what).toMatchObject({
+          plan: { hash: version.hash },
+          guarded: false,
+          lost: '',
+          epoch,
+        });
+      }
+    }
+    if (phase !== 'guard') expect(inCuts(r)).toBeGreaterThan(GROUPS.length);
+    // every board that lost power took up what it had been doing
+    expect(resumed).toBe(GROUPS.flat().length);
+    await judged(r, phase);
+    wheelInOrder(r, 2, phase);
+  },
+);
+
+test('a low board that is off for longer than absentMs is given up; a cut waits for a survivor’s, and goes on', async () => {
+  const r = await up();
+  await guarded(r);
+  await r.lab.power('spare', false);
+  await r.wait(1800);
+  expect(new Set(Object.values(r.decisions(3)))).toEqual(new Set(['recovery']));
+  await r.lab.power('spare', true);
+  await r.wait(500);
+  expect(await roles(r)).toEqual(OLD);
+  await guarded(r, { ...PAIR, name: 'again' });
+  await r.wait(300);
+  await r.lab.power('control', false);
+  await r.wait(1500);
+  // nothing is given up for a survivor that is off
+  expect((await r.status('compute')).guarded).toBe(true);
+  const asked = r.lab.request('sensors', 'word', { word: 'commit' });
+  await r.wait(2500);
+  await asked;
+  expect(Object.keys(r.decisions(5))).toEqual([]);
+  expect((await r.status('compute')).stalled).toEqual(['control']);
+  await r.lab.power('control', true);
+  await r.wait(800);
+  expect(new Set(Object.values(r.decisions(5)))).toEqual(new Set(['commit']));
+  await r.wait(500);
+  expect(await roles(r)).toEqual(NEW);
+  await judged(r, 'off for long');
+  wheelInOrder(r, 0, 'off for long');
+});
+
+test('outputs across power cuts just before and after: once at most, once at least, and the newest', async () => {
+  const hook: { board: string; kill: Kill; seen: number } = {
+    board: '',
+    kill: { at: 'call', more: 0, offMs: 100 },
+    seen: 0,
+  };
+  const options: RigOptions = {
+    lockstep: {
+      tap: (board, call, bytes) => {
+        if (board !== hook.board || call !== 'output') return;
+        hook.board = '';
+        hook.seen = new DataView(bytes.buffer, bytes.byteOffset).getFloat32(bytes.length - 4, true);
+        rig?.lab.kill(board, hook.kill);
+      },
+    },
+  };
+  const r = await up(options, (plan) => {
+    (plan.devices[COIL] as Plan['devices'][0]).atLeastOnce = true;
+  });
+  await guarded(r);
+  const field: Record<string, string> = { wheel: 'n', coil: 'm', beacon: 'n' };
+  const homes: Record<string, string> = { wheel: 'control', coil: 'compute', beacon: 'sensors' };
+  /** How often the output is done at which power goes, and how many there are after it. */
+  const times = async (device: string, kill: Partial<Kill>): Promise<[number, number]> => {
+    hook.kill = { at: 'call', more: 0, offMs: 100, ...kill };
+    hook.board = homes[device] as string;
+    await r.wait(1800);
+    expect(hook.board, device).toBe('');
+    const values = r.put(device).map((p) => p.values[field[device] as string] as number);
+    const later = values.filter((value) => value > hook.seen).length;
+    return [values.filter((value) => value === hook.seen).length, later];
+  };
+  // the next call after the output tells of it: power goes there
+  for (const [device, kill, count] of [
+    ['wheel', { more: 0 }, 0],
+    ['wheel', { more: 1 }, 1],
+    ['wheel', { at: 'flash', how: 'none' }, 1],
+    ['coil', { more: 0 }, 1],
+    ['coil', { more: 1 }, 2],
+    ['coil', { at: 'flash', how: 'none' }, 2],
+    ['coil', { at: 'flash', how: 'done' }, 1],
+  ] as [string, Partial<Kill>, number][]) {
+    const [now, later] = await times(device, kill);
+    expect(now, `${device} ${JSON.stringify(kill)}`).toBe(count);
+    expect(later, device).toBeGreaterThan(1);
+  }
+  // a set-point that was not put out is put out by the next boot, unless there is a newer one
+  for (const kill of [{ more: 0 }, { more: 1 }]) {
+    const [now, later] = await times('beacon', kill);
+    expect(now + later).toBeGreaterThan(1);
+    if (kill.more === 1) expect(now).toBeGreaterThan(0);
+  }
+  expect(r.notes('boot').filter((line) => line.note?.resumed).length).toBe(9);
+  expect(await r.end('commit')).toMatchObject({ cut: 'commit' });
+  await r.wait(300);
+  await judged(r, 'outputs');
+  wheelInOrder(r, 1, 'outputs');
+});
+
+test('an input of a device that has its number is neither lost nor repeated, for old and new version', async () => {
+  const r = await up({ places: { 'sensor/1': 'spare' }, periodMs: 20 }, (plan) => {
+    for (const type of plan.types) type.perSecond = 400;
+  });
+  await guarded(r, { components: { [SENSOR]: { board: SPARE } }, policy: { lead: 400 } });
+  for (let i = 0; i < 12; i++) {
+    const how = CUTS[i % CUTS.length];
+    r.lab.kill('sensors', { at: i < 8 ? 'flash' : 'call', more: i % 5, how, seed: i, offMs: 30 });
+    if (i % 3 === 0) r.lab.kill('spare', { at: 'flash', more: 3, how, seed: i, offMs: 70 });
+    await r.wait(250);
+  }
+  expect(r.notes('boot').filter((line) => line.note?.resumed).length).toBe(16);
+  expect(await r.end('commit')).toMatchObject({ cut: 'commit' });
+  await r.wait(100);
+  const taken = new Map<string, Map<number, unknown>>();
+  for (const { process = '', event, n = 0 } of firsts(r.lines)) {
+    if (event?.kind !== 'input') continue;
+    const mine = taken.get(process) ?? new Map<number, unknown>();
+    taken.set(process, mine);
+    const i = event.i as number;
+    expect(mine.has(i), `${process} ${n}`).toBe(false);
+    if (mine.size > 0) expect(i, `${process} ${n}`).toBe(Math.max(...mine.keys()) + 1);
+    mine.set(i, event.data);
+  }
+  const [old, fresh] = [taken.get('sensor/0'), taken.get('sensor/1')];
+  let both = 0;
+  for (const [i, data] of fresh ?? []) {
+    if (!old?.has(i)) continue;
+    both++;
+    expect(data).toEqual(old.get(i));
+  }
+  expect(both).toBeGreaterThan(60);
+  await judged(r, 'inputs');
+});
+
+/** The steps of processes without those that are done again. */
+function firsts(lines: TraceLine[]): TraceLine[] {
+  const last = new Map<string, number>();
+  return lines.filter((line) => {
+    if (line.note?.kind === 'process') last.delete(line.note.process as string);
+    if (line.process === undefined || (line.n as number) <= (last.get(line.process) ?? 0)) return false;
+    last.set(line.process, line.n as number);
+    return true;
+  });
+}
+
+test.each([
+  ['watchdog', 'spare', 'estimator/1'],
+  ['fault', 'compute', 'controller/1'],
+  ['power', 'spare', ''],
+  ['power', 'compute', ''],
+] as const)('a %s inside the new version on %s: its own fault, or none', async (cause, board, process) => {
+  const r = await up();
+  await guarded(r);
+  await r.wait(200);
+  r.lab.kill(board, { at: 'mark', more: 4, offMs: 100, cause });
+  await r.wait(1500);
+  const boot = r.notes('boot').at(-1);
+  expect(boot).toMatchObject({ board, note: { resumed: true } });
+  if (process === '') {
+    expect(await r.end('commit')).toMatchObject({ cut: 'commit' });
+    await r.wait(300);
+    expect(await roles(r)).toEqual(NEW);
+  } else {
+    expect(new Set(Object.values(r.decisions(3)))).toEqual(new Set(['recovery']));
+    expect(r.effects('failure').map((f) => [f.process, f.effect.why])).toEqual([
+      [process, `the board was reset (${cause}) inside ${process}`],
+    ]);
+    expect(await roles(r)).toEqual(OLD);
+  }
+  await judged(r, cause);
+});
+
+test('a reset outside the new version is a pause like a power cut', async () => {
+  const r = await up();
+  await guarded(r);
+  for (const board of ['spare', 'compute', 'control']) {
+    r.lab.kill(board, { at: 'call', more: 1, offMs: 100, cause: 'watchdog' });
+    await r.wait(500);
+  }
+  expect(r.notes('boot').filter((line) => line.note?.resumed).length).toBe(3);
+  expect(await r.end('commit')).toMatchObject({ cut: 'commit' });
+  await r.wait(300);
+  await judged(r, 'reset');
+});
+
+/** Counts its calls where no checkpoint sees it, and sends what it has counted. */
+const HIDDEN = `on: (function () { var hidden = 0; return { Rate: function (s, event, io) {
+  s.n++; hidden++; s.angle = 0.001 * hidden;
+  io.send('Attitude', { angle: s.angle, n: s.n, extra: 5 });
+} }; })()`;
+
+test('a new version that keeps state where nobody sees it is given up after a power cut', async () => {
+  const r = await up({ periodMs: 10 }, (plan) => {
+    for (const type of plan.types) type.perSecond = 400;
+  });
+  await guarded(r, {
+    components: { [ESTIMATOR]: { board: SPARE, fields: HIDDEN }, [CONTROLLER]: {} },
+    changed: true,
+    policy: { lead: 2000 },
+  });
+  // until it has a base that is not its first
+  await r.wait(4000);
+  r.lab.kill('spare', { at: 'call', more: 0, offMs: 100 });
+  await r.wait(2500);
+  expect(r.notes('error')).toMatchObject([
+    { board: 'spare', note: { process: 'estimator/1', why: expect.stringMatching(/not deterministic/) } },
+  ]);
+  expect(new Set(Object.values(r.decisions(3)))).toEqual(new Set(['recovery']));
+  expect(await roles(r)).toEqual(OLD);
+  expect(
+    r
+      .check()
+      .violations.filter((v) => v.process !== 'estimator/1')
+      .slice(0, 3),
+  ).toEqual([]);
+  for (const board of BOARDS) expect(await r.status(board)).toMatchObject({ lost: '', guarded: false });
+});
+
+test('an old version that does so cannot be taken up: its board begins anew, and the guard is lost in the open', async () => {
+  const made = upgradeOf(
+    base((plan) => {
+      plan.durability = 'guard';
+    }),
+    { components: { [ESTIMATOR]: { fields: HIDDEN.replace(', extra: 5', '') } } },
+  );
+  made.plan.upgrade = null;
+  const r = await up({ version: versionOf(made.plan, made.modules), places: {} }, undefined, 1500);
+  await guarded(r, { components: { [CONTROLLER]: {} } });
+  await r.wait(500);
+  r.lab.kill('compute', { at: 'call', more: 0, offMs: 100 });
+  await r.wait(1000);
+  expect(r.notes('journal')).toMatchObject([
+    { board: 'compute', note: { why: expect.stringMatching(/estimator\/0: .*not deterministic/) } },
+  ]);
+  const lost = r.notes('lost').map((line) => line.board);
+  expect(lost).toEqual(expect.arrayContaining(['sensors', 'control']));
+  expect((await r.status('control')).lost).toMatch(/compute restarted under guard/);
+  await flash(r.lab, r.version);
+  await r.wait(500);
+  for (const board of BOARDS) expect(await r.status(board)).toMatchObject({ lost: '', guarded: false });
 });

@@ -507,6 +507,11 @@ export class Lockstep implements Lab {
     seat.resetting = false;
   }
 
+  /** The flash of a board, to look at it or to spoil it. */
+  nor(name: string): Nor {
+    return this.seatOf(name).nor;
+  }
+
   /** Plugs a board off the device bus, or back in; it keeps its power and its serial line. */
   linked(board: string, on: boolean): void {
     this.seatOf(board).unlinked = !on;
