@@ -43,6 +43,9 @@ test(`${RUNS} runs of large and small systems`, { timeout: 600_000 }, () => {
     'rollbacks',
     'powerCutsInCuts',
     'undone',
+    'suspectBases',
+    'frozenBases',
+    'eager',
   ];
   for (const what of seen) expect(report.counts[what], what).toBeGreaterThan(RUNS / 20);
   for (const what of ['commits that add', 'commits that remove']) expect(report.counts[what], what).toBeGreaterThan(0);
@@ -111,6 +114,11 @@ const MISTAKES: { name: string; mistakes?: Mistakes; core?: () => Promise<Core>;
   { name: '16 forgotten queue', mistakes: { forgottenQueue: true }, caught: /^progress/ },
   { name: '24 report lost with its sender', mistakes: { reportLost: true }, caught: /^progress/ },
   { name: '25 base without outputs', mistakes: { forgottenOutputs: true }, caught: /^border/ },
+  { name: 'logs of one process each, not of a board', mistakes: { ownLogs: true }, caught: /^(fifo|orphans)/ },
+  { name: 'base without the journal', mistakes: { forgottenJournal: true }, caught: /^trace/ },
+  { name: 'base without held messages', mistakes: { forgottenHeld: true }, caught: /^orphans/ },
+  { name: 'base without reports', mistakes: { forgottenReports: true }, caught: /^progress/ },
+  { name: 'base without a handover', mistakes: { forgottenSeat: true }, caught: /^(trace|orphans|progress)/ },
   {
     name: '27 old frames',
     core: () => withMistake([['core.ts', REPEATS, `  if (message.epoch < self.epoch) return 'refuse';\n${REPEATS}`]]),

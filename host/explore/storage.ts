@@ -58,6 +58,8 @@ export interface Mistakes {
   forgottenOutputs?: boolean;
   /** a boot gives a driver the outputs of one process after the other, not of a component in the order of their numbers */
   bootOrder?: boolean;
+  /** processes of one board have logs of their own, not one: a power cut takes from each what it likes */
+  ownLogs?: boolean;
   /** a base without the journal of a contaminated process */
   forgottenJournal?: boolean;
   /** a base without what came while its process was frozen */

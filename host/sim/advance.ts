@@ -8,7 +8,7 @@ import { drive } from './device.ts';
 import { boot } from './power.ts';
 import { timers } from './step.ts';
 import type { World } from './world.ts';
-import { due, logs } from './world.ts';
+import { boardOf, due, logs } from './world.ts';
 
 /** Processes have bases from the beginning, boards beat. */
 export function begin(w: World): void {
@@ -26,6 +26,8 @@ export function advance(w: World): void {
   if (w.tasks.t > w.now) w.now = w.tasks.t;
   switch (task.what) {
     case 'frame':
+      // what was in a board's memory is gone with its power
+      if (task.boots > 0 && boardOf(w, task.out).boots !== task.boots) break;
       arrive(w, task.out, task.message, task.fromLife);
       break;
     case 'ack':

@@ -1,6 +1,8 @@
 // What a board writes, and what may leave it then: an event is durable, in order, before anything caused by it
 // (PROTOCOL 6).
 
+import type { Process } from '../../firmware/core/core.ts';
+import { contaminated } from '../../firmware/core/core.ts';
 import type { Effect, Message, Pid } from '../../firmware/core/types.ts';
 import { acknowledge, retrySoon, send } from './channel.ts';
 import { decided, output } from './device.ts';
@@ -8,7 +10,7 @@ import type { Board, Cell, Pending } from './parts.ts';
 import type { Item, Output, Unacknowledged } from '../explore/storage.ts';
 import { writeBase } from '../explore/storage.ts';
 import type { World } from './world.ts';
-import { due, logs } from './world.ts';
+import { cellOf, due, logs } from './world.ts';
 
 export function writeSoon(w: World, board: Board): void {
   if (board.writing) return;
@@ -59,7 +61,7 @@ function endsCut(effects: Effect[]): boolean {
 
 function leave(w: World, pending: Pending[]): void {
   for (const { cell, item, ack } of pending) {
-    if (item && !w.mistakes.lateLog) perform(w, cell, item);
+    if (item && !w.mistakes.lateLog) perform(w, cell, item, false);
     if (ack) acknowledge(w, cell, ack);
     if (item && endsCut(item.effects)) cell.touched = 'cut';
     else if (cell.touched === 'no') cell.touched = 'yes';
@@ -70,10 +72,23 @@ function leave(w: World, pending: Pending[]): void {
     if (!self || touched === 'no') continue;
     cell.stopped = self.role === 'stopped';
     const ends = touched === 'cut';
-    if (cell.logging && (ends || cell.store.log.length >= w.setting.baseEvery)) base(w, cell, []);
+    const goesOn = logs(w, self) && self.role !== 'stopped';
+    const own = w.bases() < w.setting.ownBases;
+    const wanted = ends ? !goesOn || w.bases() >= w.setting.lateBases : cell.store.log.length >= w.setting.baseEvery;
+    if (cell.logging && (wanted || own)) {
+      if (!wanted) countOwn(w, self);
+      base(w, cell, []);
+    }
     if (ends && !logs(w, self) && self.role !== 'stopped') cell.logging = false;
     retrySoon(w, cell);
   }
+}
+
+/** A base of no other reason than that it may be written. */
+function countOwn(w: World, self: Process): void {
+  w.happened.ownBases++;
+  if (self.cut) w.happened.frozenBases++;
+  if (self.guarded && contaminated(self)) w.happened.suspectBases++;
 }
 
 /** `open`: events of before the base whose effects have not been carried out. */
@@ -91,9 +106,24 @@ export function base(w: World, cell: Cell, open: Item[]): void {
   writeBase(cell.store, cell.self, unacknowledged, outputs, open, w.mistakes);
 }
 
-/** Carries out what follows from an event. */
-export function perform(w: World, cell: Cell, item: Item): void {
+/** Whether a message stays on its board, and is taken there before it is durable. */
+function staysHere(w: World, cell: Cell, effect: Effect): boolean {
+  return w.setting.eager && effect.kind === 'send' && cellOf(w, effect.to as Pid).board === cell.board;
+}
+
+/** What need not wait for the event's record: messages within the board, whose receiver's record stands behind it. */
+export function performHere(w: World, cell: Cell, item: Item): void {
   for (const effect of item.effects) {
+    if (!staysHere(w, cell, effect)) continue;
+    w.happened.eager++;
+    send(w, cell, effect.to as Pid, effect.message as Message);
+  }
+}
+
+/** Carries out what follows from an event; `all`: what has not waited for its record, too. */
+export function perform(w: World, cell: Cell, item: Item, all = true): void {
+  for (const effect of item.effects) {
+    if (!all && staysHere(w, cell, effect)) continue;
     if (effect.kind === 'send') send(w, cell, effect.to as Pid, effect.message as Message);
     else if (effect.kind === 'output') {
       const it: Output = { pid: cell.pid, e: effect.e as number, low: item.low, n: item.n };

@@ -44,6 +44,8 @@ export function send(w: World, cell: Cell, to: Pid, message: Message): void {
     out.flying = 0;
     out.ackedQ = 0;
   }
+  if (out.queue.some((known) => known.n === message.n && known.i === message.i && known.epoch === message.epoch))
+    return;
   out.queue.push(message);
   transmit(w, out);
 }
@@ -112,10 +114,11 @@ function frame(w: World, out: Out, message: Message): void {
   const from = boardOf(w, out);
   const to = cellOf(w, out.to).board;
   const fromLife = out.from >= 0 ? cellOf(w, out.from).life : 0;
+  const boots = w.setting.eager && from === to ? from.boots : 0;
   const times = w.faults.twice > 0 && w.random() < w.faults.twice ? 2 : 1;
   for (let i = 0; i < times; i++) {
     const t = transit(w, from, to);
-    if (t >= 0) due(w, t, { what: 'frame', out, message, fromLife });
+    if (t >= 0) due(w, t, { what: 'frame', out, message, fromLife, boots });
   }
 }
 

@@ -27,6 +27,12 @@ export interface Setting {
   durability: 'always' | 'guard';
   /** a base is written at the latest after so many records */
   baseEvery: number;
+  /** share of the times at which all is durable and out when a process's base is written, whatever it is in the middle of */
+  ownBases: number;
+  /** share of cuts whose base is not written at once: power may go before */
+  lateBases: number;
+  /** messages within a board are taken before they are durable, as its runtime does: both records go, or the later one */
+  eager: boolean;
   /** longest time that a write waits for others to share it */
   writeMs: number;
   /** longest time that a driver takes for an output */
@@ -132,7 +138,8 @@ export interface Board {
 }
 
 export type Task =
-  | { what: 'frame'; out: Out; message: Message; fromLife: number }
+  // boots: within a board, that of its memory
+  | { what: 'frame'; out: Out; message: Message; fromLife: number; boots: number }
   | { what: 'ack'; ack: Ack; to: Board }
   | { what: 'repeat'; out: Out }
   | { what: 'write'; board: Board; boots: number }
@@ -159,6 +166,12 @@ export interface Happened {
   replayed: number;
   writes: number;
   bases: number;
+  /** of them, at moments of their own; of contaminated processes, and of frozen ones */
+  ownBases: number;
+  suspectBases: number;
+  frozenBases: number;
+  /** messages taken before they were durable; those that a power cut took back from sender and receiver */
+  eager: number;
   partitions: number;
   crashes: number;
 }
@@ -177,6 +190,10 @@ export function nothingHappened(): Happened {
     replayed: 0,
     writes: 0,
     bases: 0,
+    ownBases: 0,
+    suspectBases: 0,
+    frozenBases: 0,
+    eager: 0,
     partitions: 0,
     crashes: 0,
   };

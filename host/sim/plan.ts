@@ -104,5 +104,8 @@ export function settingOf(plan: Plan): Setting {
     beatMs: 40,
     absentMs: 240,
     patienceMs: 4000,
+    ownBases: [0, 0.05, 0.4][choose(3, 'own bases')] as number,
+    lateBases: choose(2, 'late bases') === 0 ? 0 : 0.5,
+    eager: choose(4, 'eager') > 0,
   };
 }

@@ -1,9 +1,9 @@
 // Boards lose power and come back, or are gone for good; the bus falls apart and heals.
 
-import { perform, durable } from './board.ts';
+import { perform, durable, write } from './board.ts';
 import { outOf, transmit } from './channel.ts';
 import { output } from './device.ts';
-import type { Board, Cell, Device } from './parts.ts';
+import type { Board, Cell, Device, Pending } from './parts.ts';
 import { stopLows, wake } from './step.ts';
 import type { Item, Restored } from '../explore/storage.ts';
 import { restore } from '../explore/storage.ts';
@@ -26,11 +26,12 @@ export function cutPower(w: World, board: Board, offMs: number): void {
   const records = pending.filter((p) => p.item).length;
   const kept = Math.floor(w.random() * (records + 1));
   let seen = 0;
-  const there = pending.filter((p) => p.item && seen++ < kept);
+  let there = pending.filter((p) => p.item && seen++ < kept);
+  if (w.mistakes.ownLogs) there = eachOfItsOwn(w, pending);
   happened.undone += records - kept;
   const begun = Math.floor(w.random() * (there.length + 1));
   durable(w, there);
-  if (!w.mistakes.lateLog) for (const { cell, item } of there.slice(0, begun)) perform(w, cell, item as Item);
+  if (!w.mistakes.lateLog) for (const { cell, item } of there.slice(0, begun)) perform(w, cell, item as Item, false);
   for (const device of board.devices) interrupt(w, device);
   board.up = false;
   board.boots++;
@@ -42,6 +43,19 @@ export function cutPower(w: World, board: Board, offMs: number): void {
     cell.timerAt = -1;
   }
   due(w, w.now + offMs, { what: 'boot', board });
+}
+
+/** With a mistake planted, each process has a log of its own, of which a power cut leaves what it likes. */
+function eachOfItsOwn(w: World, pending: Pending[]): Pending[] {
+  const left = new Map<Cell, number>();
+  for (const { cell, item } of pending) if (item) left.set(cell, (left.get(cell) ?? 0) + 1);
+  for (const [cell, n] of left) left.set(cell, Math.floor(w.random() * (n + 1)));
+  return pending.filter(({ cell, item }) => {
+    const more = left.get(cell) ?? 0;
+    if (!item || more === 0) return false;
+    left.set(cell, more - 1);
+    return true;
+  });
 }
 
 /** The output in the driver's hands: at-most-once loses it, at-least-once repeats it (PROTOCOL 6). */
@@ -111,6 +125,8 @@ function takeUp(w: World, cell: Cell, items: Item[]): void {
 /** A low process is gone with its board, which has no survivors; some of what it sent goes with it. */
 export function crash(w: World, cell: Cell): void {
   w.happened.crashes++;
+  // what others here have taken of it
+  if (w.setting.eager) write(w, cell.board);
   cell.dead = true;
   cell.board.pending = cell.board.pending.filter((p) => p.cell !== cell);
   cell.outs = new Map();

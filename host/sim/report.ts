@@ -170,6 +170,8 @@ export function reportText(report: SimReport): string {
     `events          ${n('events')} of processes in all; the median run has ${median(report.events)}`,
     `power cuts      ${share(report.withPowerCut, runs)} of runs had at least one; ${n('powerCuts')} in all, of which ${n('powerCutsInCuts')} hit a board in a cut`,
     `                then ${n('replayed')} events were replayed from logs; ${n('undone')} were lost before they were durable`,
+    `bases           ${n('bases')}, of which ${n('ownBases')} at moments of their own: ${n('suspectBases')} of contaminated processes, ${n('frozenBases')} in cuts`,
+    `                ${n('eager')} messages within boards did not wait for their records`,
     `bus             ${n('frames')} frames: ${n('lost')} lost, ${n('corrupted')} corrupted, ${n('late')} late, ${n('repeated')} sent again`,
     `                ${n('partitions')} partitions, all of which healed`,
     `starts          ${n('cuts: start')}, by how many components they upgraded at once: ${listText(report.clusters)}`,

@@ -6,7 +6,7 @@ import type { Effect, Event } from '../../firmware/core/types.ts';
 import type { TraceEffect, TraceEvent, TraceLine } from '../check/types.ts';
 import type { AppState } from '../explore/app.ts';
 import { menuOf, seedFor } from '../explore/app.ts';
-import { perform, writeSoon } from './board.ts';
+import { perform, performHere, writeSoon } from './board.ts';
 import { retrySoon } from './channel.ts';
 import type { Ack, Cell } from './parts.ts';
 import { stepOnce } from '../explore/storage.ts';
@@ -41,6 +41,7 @@ export function give(w: World, cell: Cell, event: Event, ack: Ack | null = null)
   };
   cell.board.pending.push({ cell, item, ack, line });
   if (w.mistakes.lateLog) perform(w, cell, item);
+  else performHere(w, cell, item);
   for (const effect of item.effects) {
     if (effect.kind === 'freeze') w.onFreeze(cell.board);
     else if (effect.kind === 'decide') stopLows(w, cell, effect);

@@ -28,6 +28,8 @@ export interface World {
   random: () => number;
   /** decides what handlers do */
   acts: () => number;
+  /** decides when bases are written */
+  bases: () => number;
   now: number;
   tasks: Heap<Task>;
   boards: Board[];
@@ -58,6 +60,7 @@ export function createWorld(setting: Setting, seed: number, core: Core, mistakes
     hooks: { failMigrate: false, passed() {} },
     random: randomOf(seed ^ 0x51ed270b),
     acts: randomOf(seed ^ 0x2545f491),
+    bases: randomOf(seed ^ 0x1b873593),
     now: 0,
     tasks: new Heap(),
     boards: [],
