@@ -202,6 +202,41 @@ describe('room', () => {
     expect(all.slice(-3).map(({ bytes }) => bytes[0])).toEqual([at.length - 2, at.length - 1, 201]);
   });
 
+  it('is there for certain where FLASH.md says so', () => {
+    const random = createRandom(3, 'room');
+    let said = 0;
+    for (let i = 0; i < 400; i++) {
+      const programBytes = [1, 4, 8, 16, 32][i % 5] as number;
+      const geometry = { sectorBytes: 256 << (i % 3), sectors: 4 + (random.bits() % 9), programBytes };
+      const nor = openNor(geometry);
+      let ring = mount(nor);
+      const units = (x: number) => Math.ceil(x / ring.unit) * ring.unit;
+      const whole = (x: number) => Math.ceil(x / ring.data);
+      const kept: number[] = [];
+      for (let k = random.bits() % 40; k > 0; k--) {
+        const at = append(ring, [record(random.bits() % 120, k)]);
+        if (!at) break;
+        kept.push(...at);
+      }
+      const oldest = kept[random.bits() % Math.max(1, kept.length)] ?? ring.end;
+      const last = kept[kept.length - 1] ?? ring.end;
+      const [l, c] = [ring.end - oldest, ring.end - last];
+      const length = random.bits() % (geometry.sectorBytes * 2);
+      const [b, t] = [units(RECORD_HEADER + length), units(12)];
+      const start = i % 2 === 1 && kept.length > 0;
+      if (start) ring = mount(nor);
+      reclaim(ring, oldest);
+      const behind = whole(units(8 + b) + 2 * t);
+      const straight = whole(ring.data - 1 + l + b + 2 * t) + behind;
+      const copied = (oldest === last ? 0 : whole(ring.data - 1 + l)) + whole(units(8 + c) + b + 2 * t) + behind;
+      if ((start ? copied : straight) > geometry.sectors) continue;
+      said++;
+      save(ring, record(length, 99));
+      expect(walk(mount(nor)).pop()?.bytes.length).toBe(length);
+    }
+    expect(said).toBeGreaterThan(100);
+  });
+
   it('is never gone for good: in the smallest ring each of many starts saves, gives up, and is cut short', () => {
     for (const cut of [...CUTS, null]) {
       const nor = openNor({ ...SMALL, sectors: SECTORS_MIN });
