@@ -13,6 +13,9 @@ import {
 } from '../firmware/limits.ts';
 import { EXIT, Failure } from './failure.ts';
 
+/** Erases that a sector of an ordinary part stands. */
+export const CYCLES = 100_000;
+
 export type Trouble = 'full' | 'worn' | 'unreadable' | 'small';
 
 const WORDS: [Trouble, string][] = [
@@ -25,7 +28,7 @@ const WORDS: [Trouble, string][] = [
   ['full', JOURNAL_RESERVE],
 ];
 
-export const JOURNAL_CODES: Record<Trouble, string> = {
+const JOURNAL_CODES: Record<Trouble, string> = {
   full: 'E_JOURNAL_FULL',
   worn: 'E_JOURNAL_WORN',
   unreadable: 'E_JOURNAL_UNREADABLE',
@@ -34,7 +37,7 @@ export const JOURNAL_CODES: Record<Trouble, string> = {
 
 const UNGUARDED = 'or set "durability": "off" and flash anew: a power cut then ends a guard';
 
-export const JOURNAL_NEXT: Record<Trouble, string> = {
+const JOURNAL_NEXT: Record<Trouble, string> = {
   full: `give the board more flash or fewer processes (npx understudy preflight has the figures), then stage --again; ${UNGUARDED}`,
   worn: `replace the board; the same one keeps a journal again only after npx understudy flash; ${UNGUARDED}`,
   unreadable:
@@ -48,11 +51,17 @@ export function troubleOf(why: string): Trouble | null {
   return null;
 }
 
+/** Code and next step for the firmware's words. */
+export function journalAdvice(why: string): { code: string; next: string } {
+  const trouble = troubleOf(why);
+  if (!trouble) return { code: 'E_JOURNAL', next: 'npx understudy status' };
+  return { code: JOURNAL_CODES[trouble], next: JOURNAL_NEXT[trouble] };
+}
+
 /** `after`: what has become of it, in words that go on with the cause. */
 export function journalFailure(board: string, why: string, after = ''): Failure {
-  const trouble = troubleOf(why);
+  const { code, next } = journalAdvice(why);
   const named = why.includes(`board ${board}`) ? why : `the journal of board ${board}: ${why}`;
   const cause = after ? `${named}; ${after}` : named;
-  if (!trouble) return new Failure('E_JOURNAL', EXIT.boardFault, cause, 'npx understudy status');
-  return new Failure(JOURNAL_CODES[trouble], EXIT.boardFault, cause, JOURNAL_NEXT[trouble]);
+  return new Failure(code, EXIT.boardFault, cause, next);
 }

@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander';
 import { EXIT, Failure } from '../failure.ts';
+import { journalFailure } from '../journal.ts';
 import type { Lab } from '../lab.ts';
 import type { Outcome } from '../operate/guard.ts';
 import { end, guard, start } from '../operate/guard.ts';
@@ -16,12 +17,26 @@ const WORDS: Record<Outcome['cut'], string> = {
   cancel: 'cancelled: everything is as it was',
 };
 
-/** Exit 0 where the word was followed, 7 where a start was cancelled, 11 where the guard reverted instead. */
+const WHAT_BECAME: Record<Outcome['cut'], string> = {
+  start: 'started',
+  commit: 'committed',
+  recovery: 'reverted',
+  cancel: 'not started',
+};
+
+/**
+ * Exit 0 where the word was followed, 7 where a start was cancelled, 11 where the guard reverted instead; 9, as an error,
+ * where a board's journal is to blame for either.
+ */
 function report(out: Output, outcome: Outcome, wanted: Outcome['cut']): void {
   const validated = outcome.V.length > 0 ? `; validated boundary messages [${outcome.V.join(' ')}]` : '';
   const why = outcome.why === 'operator' ? "the operator's word" : outcome.why;
   out.data(outcome, () => `${WORDS[outcome.cut]}\n  why: ${why || 'not told'}; epoch ${outcome.epoch}${validated}`);
   if (outcome.cut === wanted) return;
+  if (outcome.journal) {
+    const { board, why: words } = outcome.journal;
+    throw journalFailure(board, words, `the upgrade is not to blame, and was ${WHAT_BECAME[outcome.cut]}`);
+  }
   process.exitCode = outcome.cut === 'recovery' ? EXIT.reverted : EXIT.refused;
 }
 

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { differenceText } from '../describe/cluster.ts';
 import { readTestbed } from '../describe/read.ts';
 import type { JournalPlan } from '../operate/durability.ts';
-import { CYCLES } from '../operate/durability.ts';
+import { CYCLES } from '../journal.ts';
 import type { Preflight } from '../operate/preflight.ts';
 import { insist, preflight } from '../operate/preflight.ts';
 import type { Version } from '../operate/version.ts';

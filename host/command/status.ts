@@ -2,8 +2,9 @@
 
 import type { Command } from 'commander';
 import { EXIT, Failure } from '../failure.ts';
+import { CYCLES, journalFailure } from '../journal.ts';
 import type { BoardStatus, SystemStatus } from '../operate/status.ts';
-import { systemStatus, without } from '../operate/status.ts';
+import { journalTrouble, systemStatus, without } from '../operate/status.ts';
 import { common, contextOf, withLab } from './context.ts';
 import { bytes, table } from './output.ts';
 
@@ -45,6 +46,18 @@ function processRows(status: SystemStatus): (string | number)[][] {
   );
 }
 
+/** What boards keep of events on flash, where anything is wanted of it. */
+function journalRows(status: SystemStatus): (string | number)[][] {
+  return status.boards.flatMap(({ board, journal: j }) => {
+    if (j.durability === '' || j.durability === 'off') return [];
+    if (!j.kept) return [[board, 'none', '-', '-', '-', '-', '-']];
+    const state = j.full ? 'FULL' : j.on ? 'recording' : 'ready';
+    const used = `${bytes(j.capacity - j.room)} of ${bytes(j.capacity)}`;
+    const rate = j.writes > 0 ? (j.events / j.writes).toFixed(1) : '-';
+    return [[board, state, used, bytes(j.bases), String(j.events), rate, `${j.turns} of ${CYCLES}`]];
+  });
+}
+
 function deviceText(board: BoardStatus): string {
   const each = board.devices.map((d) => {
     const counted = d.reads ? `${d.inputs} in` : `${d.done} out`;
@@ -53,6 +66,8 @@ function deviceText(board: BoardStatus): string {
   });
   return each.join('; ');
 }
+
+const NO_JOURNAL = 'none is kept until the board is flashed anew, and no upgrade can be started';
 
 function boardWarnings(board: BoardStatus, needed: boolean): string[] {
   const out: string[] = [];
@@ -63,6 +78,18 @@ function boardWarnings(board: BoardStatus, needed: boolean): string[] {
   if (board.lost) {
     out.push(`! ${board.board}: the guard could not be kept: ${board.lost}`);
     out.push('  next: bring the system up anew on the old version: npx understudy flash');
+  }
+  const trouble = journalTrouble(board);
+  if (trouble) {
+    const failure = journalFailure(
+      board.board,
+      trouble,
+      board.journal.kept ? 'the upgrade is rolled back' : NO_JOURNAL,
+    );
+    out.push(`! ${failure.code}  ${failure.message}`, `  next: ${failure.next}`);
+  } else if (board.journal.why) {
+    const failure = journalFailure(board.board, board.journal.why, 'its processes began anew');
+    out.push(`! ${failure.code}  ${failure.message}`);
   }
   if (board.plan && board.stalled.length > 0) out.push(`! ${board.board} hears nothing of ${board.stalled.join(', ')}`);
   for (const device of board.devices) {
@@ -110,9 +137,12 @@ export function statusText(status: SystemStatus): string {
     rows,
   );
   const devices = status.boards.flatMap((b) => (b.devices.length > 0 ? [[b.board, deviceText(b)]] : []));
+  const journals = journalRows(status);
+  const head = ['board', 'journal', 'used', 'bases', 'events', 'per write', 'erases of each sector'];
   return [
     boards,
     ...(rows.length > 0 ? ['', processes] : []),
+    ...(journals.length > 0 ? ['', table(head, journals)] : []),
     ...(devices.length > 0 ? ['', table(['board', 'devices'], devices)] : []),
     ...warnings(status),
   ].join('\n');
@@ -170,6 +200,7 @@ export function register(program: Command): void {
           if (!options.watch || goal?.(status)) {
             const silent = status.silent[0];
             if (silent && !options.watch) process.exitCode = silent.failure.exit;
+            else if (!options.watch && status.boards.some(journalTrouble)) process.exitCode = EXIT.boardFault;
             return;
           }
           if (goal && Date.now() > limit) {

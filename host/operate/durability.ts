@@ -26,13 +26,12 @@ import { packedBytes } from '../../firmware/link/pack.ts';
 import type { ComponentPlan, Plan } from '../../firmware/plan.ts';
 import type { Flash } from '../../hal/hal.ts';
 import { RECORD_HEADER, SECTOR_HEADER, SECTORS_MAX, SECTORS_MIN } from '../../hal/ring.ts';
+import { CYCLES } from '../journal.ts';
 import { bareContext } from '../testbed/bare.ts';
 import type { Version } from './version.ts';
 
 export type Part = Pick<Flash, 'sectorBytes' | 'sectors' | 'programBytes'>;
 
-/** Erases that a sector of an ordinary part stands. */
-export const CYCLES = 100_000;
 /** Of what nobody has given a rate. */
 const ASSUMED_PER_SECOND = 10;
 /** A module that takes longer to evaluate hangs, ms. */

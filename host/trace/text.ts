@@ -1,6 +1,7 @@
 // A trace as lines of text, as they come: what `monitor` prints.
 
 import type { TraceEffect, TraceEvent, TraceLine } from '../check/types.ts';
+import { journalAdvice } from '../journal.ts';
 import type { TraceHeader } from './file.ts';
 import type { Names } from './names.ts';
 import { createNames, messageLabel, secondsText, typeOf, vectorText } from './names.ts';
@@ -159,6 +160,12 @@ const NOTES: Record<string, string> = {
   gap: 'trace lines were lost',
 };
 
+/** What is wrong with a journal, and what is to be done about it. */
+function journalSaying(why: string): Saying {
+  const { code, next } = journalAdvice(why);
+  return { text: `${code}  its journal: ${why}; next: ${next}`, level: 1, weight: 'bad' };
+}
+
 function noteSaying(line: TraceLine, memory: Memory): Saying | null {
   const note = line.note;
   if (!note) return null;
@@ -177,6 +184,7 @@ function noteSaying(line: TraceLine, memory: Memory): Saying | null {
     const from = note.saved ? ', with the state of its last checkpoint' : '';
     return { text: `${note.process} is made, as ${note.role}${from}`, level: 3, weight: 'plain' };
   }
+  if (note.kind === 'journal') return journalSaying(String(note.why ?? ''));
   const why = note.why ? `: ${note.why}` : '';
   const text = `${NOTES[note.kind] ?? note.kind}${why}`;
   const weight: Weight = note.kind === 'off' || note.kind === 'lost' || note.kind === 'error' ? 'bad' : 'plain';
