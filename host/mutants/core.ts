@@ -25,6 +25,18 @@ export async function withMistake(changes: Change[], name = 'a planted mistake')
 
 /** The same of any code that runs the firmware: `entry` is a module in its folder, and so are the files changed. */
 export async function buildChanged<T>(entry: string, changes: Change[], name: string): Promise<T> {
+  const module = { exports: {} };
+  new Function('module', 'exports', await changedText(entry, changes, name, 'cjs'))(module, module.exports);
+  return module.exports as T;
+}
+
+/** Its text alone: a script that a board may run, as an `iife`. */
+export async function changedText(
+  entry: string,
+  changes: Change[],
+  name: string,
+  format: 'cjs' | 'iife',
+): Promise<string> {
   const texts = new Map<string, string>();
   for (const [file, anchor, by] of changes) {
     const full = path.join(FIRMWARE, file);
@@ -44,7 +56,7 @@ export async function buildChanged<T>(entry: string, changes: Change[], name: st
     stdin: { contents: entry, resolveDir: FIRMWARE, loader: 'ts' },
     bundle: true,
     write: false,
-    format: 'cjs',
+    format,
     platform: 'node',
     plugins: [
       {
@@ -58,7 +70,5 @@ export async function buildChanged<T>(entry: string, changes: Change[], name: st
       },
     ],
   });
-  const module = { exports: {} };
-  new Function('module', 'exports', (result.outputFiles[0] as { text: string }).text)(module, module.exports);
-  return module.exports as T;
+  return (result.outputFiles[0] as { text: string }).text;
 }

@@ -117,8 +117,9 @@ const RUN: Record<Layer, (subject: Subject, bounds: Bounds) => Found | null> = {
   seeded,
 };
 
-/** Scenes and golden traces know no power cuts. */
+/** Scenes and golden traces know no power cuts; in the exploration an event and its record are one. */
 export function applies(layer: Layer, subject: { mistakes?: Mistakes }): boolean {
+  if (layer === 'exploration' && subject.mistakes?.ownLogs) return false;
   return layer === 'exploration' || layer === 'seeded' || !subject.mistakes;
 }
 
