@@ -199,7 +199,8 @@ function takeBoard(rt: Runtime, base: BoardBase, images: Image[]): void {
 
 function takeProcess(rt: Runtime, pid: Pid, base: ProcessBase, images: Image[]): void {
   const image = imageOf(images, base.plan);
-  if (!image) throw new Error('the flash no longer holds version ' + base.plan);
+  // of an upgrade that is gone, its slot too: what the board still runs is looked for at the end
+  if (!image) return;
   const kept: Local[] = [];
   for (let i = 0; i < rt.locals.length; i++) if (rt.locals[i].pid !== pid) kept.push(rt.locals[i]);
   rt.locals = kept;

@@ -124,6 +124,17 @@ function hearWord(self: Process, event: Event, effects: Effect[]): void {
   }
 }
 
+/** What a process sent in its former life is left out: the numbers of its channels begin again (PROTOCOL 6). */
+function forgetHeld(self: Process, from: Pid, effects: Effect[]): void {
+  const kept: Process['held'] = [];
+  for (let i = 0; i < self.held.length; i++) {
+    const held = self.held[i];
+    if (held.event.kind === 'app' && held.event.from === from) effects.push({ kind: 'forget', event: held.n });
+    else kept.push(held);
+  }
+  self.held = kept;
+}
+
 /** A board came back without its log: its processes begin anew, their channels at 1 (PROTOCOL 6). */
 function hearReborn(self: Process, event: Event, effects: Effect[]): void {
   if (event.device !== undefined) {
@@ -141,6 +152,7 @@ function hearReborn(self: Process, event: Event, effects: Effect[]): void {
   if (live) {
     self.state.q[pid >> 1] = 0;
     self.state.r[pid >> 1] = 0;
+    forgetHeld(self, pid, effects);
   }
   if (!self.guarded && self.cut && isSurvivor(self)) {
     turn(self.cut, 'cancel', event.why || 'a board restarted');

@@ -87,6 +87,9 @@ class Engine {
     if (line.trace !== undefined) this.begin(line);
     else if (line.note) {
       if (line.note.kind === 'boot') this.boot(line.board ?? '', line.note.resumed === true);
+      // made anew: what it does from now on is no replay
+      const made = line.note.kind === 'process' ? this.procs.get(line.note.process ?? '') : undefined;
+      if (made) made.resumed = false;
       const gone = line.note.kind === 'gone' ? this.byPid.get(line.note.pid ?? -1) : undefined;
       if (gone) this.renew(gone, 'seat');
     } else if (line.process !== undefined) return this.step(line, line.process);

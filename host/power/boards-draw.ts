@@ -87,8 +87,8 @@ const FLASHES: Omit<Geometry, 'torn'>[] = [
   { sectorBytes: 4096, sectors: 64, programBytes: 1 },
   { sectorBytes: 4096, sectors: 64, programBytes: 8 },
   { sectorBytes: 4096, sectors: 64, programBytes: 256 },
-  { sectorBytes: 1024, sectors: 80, programBytes: 8 },
-  { sectorBytes: 512, sectors: 200, programBytes: 4 },
+  { sectorBytes: 2048, sectors: 100, programBytes: 8 },
+  { sectorBytes: 1024, sectors: 160, programBytes: 4 },
 ];
 
 /** Phases with a log in either durability; the others have one where it is `always`. */
@@ -123,7 +123,7 @@ export function draw(seed: number, set: Partial<Draw> = {}): Draw {
 
   const round = (): Round => {
     let fate: Fate = pick(FATES);
-    let cluster = pick([
+    let cluster: number[] = pick<number[]>([
       [ESTIMATOR, CONTROLLER],
       [SENSOR, ESTIMATOR, CONTROLLER],
       [SENSOR],
@@ -133,6 +133,8 @@ export function draw(seed: number, set: Partial<Draw> = {}): Draw {
     ]);
     // the misbehaviour is the controller's
     if (fate !== 'good' && fate !== 'outlast' && !cluster.includes(CONTROLLER)) cluster = [CONTROLLER];
+    // to be seen from outside
+    if (fate === 'diverge' && cluster.includes(ACTUATOR)) cluster = [ESTIMATOR, CONTROLLER];
     // a board with new versions and nothing else: the spare one, which has the new sensor
     if (fate === 'outlast' && (gyro === SPARE || !cluster.includes(SENSOR))) {
       if (gyro === SPARE) fate = 'good';

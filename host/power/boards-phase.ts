@@ -33,13 +33,16 @@ export class Phases {
     if (line.note?.kind === 'off') this.booting.add(board);
     if (line.note?.kind === 'boot') {
       this.booting.delete(board);
-      if (line.note.resumed !== true) {
-        for (const [name, known] of this.processes) if (known.board === board) this.processes.delete(name);
-      }
+      if (line.note.resumed !== true) this.lose(board);
     }
     if (line.process === undefined) return;
     if (line.event?.kind === 'stop') this.processes.delete(line.process);
     for (const effect of line.effects ?? []) this.see(line.process, board, effect, now);
+  }
+
+  /** What its processes were in is gone. */
+  lose(board: string): void {
+    for (const [name, known] of this.processes) if (known.board === board) this.processes.delete(name);
   }
 
   private see(process: string, board: string, effect: TraceEffect, now: number): void {

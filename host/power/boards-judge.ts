@@ -1,0 +1,139 @@
+// What must hold after a run, whatever the power cuts were (PROTOCOL 6, 8): by the checkers, by what the boards say of
+// themselves, and by what reached the devices.
+
+import type { Rule } from '../check/types.ts';
+import type { BoardStatus } from '../operate/status.ts';
+import type { Killed, Run } from './boards-run.ts';
+import type { Put } from './boards-rig.ts';
+import { BOARDS, CONTROLLER } from './boards-system.ts';
+
+/** What holds even where a board's channels began anew. */
+const KEPT: Rule[] = ['trace', 'verdict', 'containment', 'truth', 'cascade', 'memory'];
+const SHOWN = 3;
+/** Messages that may be on their way at any time. */
+const QUEUED_MAX = 60;
+const TURNS_MS = 1500;
+
+/** What nobody may ever have told, whatever happened. */
+const NEVER = ['error', 'journal', 'lost'];
+
+function notes({ rig }: Run): string[] {
+  return NEVER.flatMap((kind) =>
+    rig
+      .notes(kind)
+      .slice(0, SHOWN)
+      .map((line) => `${line.board}: ${kind}: ${line.note?.why}`),
+  );
+}
+
+function agreement({ draw, ended }: Run, boards: BoardStatus[]): string[] {
+  const out: string[] = [];
+  // a start that was called off leaves the upgrade staged
+  const cancelled = ended[ended.length - 1]?.started.includes('cancel') === true;
+  const epochs = boards.map((b) => b.epoch);
+  if (new Set(epochs).size !== 1) out.push(`boards are in epochs ${epochs}`);
+  const plans = boards.map((b) => b.plan?.hash ?? 'none');
+  if (new Set(plans).size !== 1) out.push(`boards run versions ${plans}`);
+  for (const b of boards) {
+    if (b.guarded) out.push(`${b.board} is still in guarded operation`);
+    if (b.lost !== '') out.push(`${b.board} has lost the guard: ${b.lost}`);
+    if (b.bus.queued > QUEUED_MAX) out.push(`${b.board} has ${b.bus.queued} messages that nobody acknowledges`);
+    if (draw.durability === 'guard' && b.journal.on) out.push(`${b.board} still keeps a journal`);
+    for (const p of b.processes) {
+      if (p.cut) out.push(`${p.name} is still in a cut: ${p.cut.kind}, waits for ${p.cut.waiting.join(', ')}`);
+      if (p.role !== 'active' && !(p.role === 'seat' && cancelled)) out.push(`${p.name} is left over as ${p.role}`);
+    }
+  }
+  return out;
+}
+
+function ends({ ended, anew }: Run): string[] {
+  const out: string[] = [];
+  for (const { round, expected, started, verdicts, hash, runs } of ended) {
+    const what = `an upgrade that was ${round.fate}, ${round.end}`;
+    // who began anew in a start has lost what was handed over: all of them may call it off
+    if (anew.size > 0 && started.includes('cancel')) continue;
+    if (started.join() !== 'start') out.push(`${what}: its start ended with ${started.join(' and ')}`);
+    else if (verdicts.join() !== expected) out.push(`${what} ended with ${verdicts.join(' and ') || 'nothing'}`);
+    else if (runs.some((run) => run !== hash))
+      out.push(`${what} is told to have ended with ${expected}; boards run ${runs}`);
+  }
+  return out;
+}
+
+/** Numbers of a device's outputs in the order in which they came, and how far apart they are. */
+interface Numbered {
+  device: string;
+  board: string;
+  numbers: number[];
+  times: number[];
+  step: number;
+  atLeastOnce: boolean;
+  /** outputs that a process has not let out, and said so */
+  withheld: number;
+}
+
+/** As the device declares: none twice, and at most the one in the driver's hands missing; or none missing. */
+function outputs(n: Numbered, killed: Killed[]): string[] {
+  const { device, numbers, times, step } = n;
+  const out: string[] = [];
+  const cuts = killed.filter(({ board }) => board === n.board);
+  let last = 0;
+  let missing = 0;
+  numbers.forEach((number, i) => {
+    if (number > last) missing += (number - last) / step - 1;
+    else if (!n.atLeastOnce) out.push(`${device} did number ${number} after ${last}`);
+    else if (number < last) out.push(`${device} went back from number ${last} to ${number}`);
+    else if (!cuts.some(({ t }) => t >= (times[i - 1] as number) && t <= (times[i] as number))) {
+      out.push(`${device} did number ${number} twice without a power cut in between`);
+    }
+    last = Math.max(last, number);
+  });
+  const most = n.withheld + (n.atLeastOnce ? 0 : cuts.length);
+  if (missing > most) out.push(`${device} lacks ${missing} outputs of ${last / step}; ${cuts.length} power cuts there`);
+  return out;
+}
+
+function devices(run: Run): string[] {
+  const { rig, draw, killed, anew } = run;
+  // what began anew begins to count anew
+  if (anew.size > 0) return [];
+  const withheld = (device: number): number =>
+    rig.effects('withheld').filter(({ effect }) => effect.device === device).length;
+  const numbered = (
+    device: string,
+    board: string,
+    name: string,
+  ): Pick<Numbered, 'device' | 'board' | 'numbers' | 'times'> => {
+    // a `hold` value has number 0
+    const puts: Put[] = rig.put(device).filter(({ values }) => values[name] !== 0);
+    return { device, board, numbers: puts.map((p) => p.values[name] as number), times: puts.map((p) => p.t) };
+  };
+  const wheel = numbered('wheel', 'control', 'n');
+  const out = outputs({ ...wheel, step: 1, atLeastOnce: draw.atLeastOnce, withheld: withheld(1) }, killed);
+  // a version that leaves messages out counts otherwise than the one that takes over
+  if (!draw.rounds.some(({ fate, cluster }) => fate === 'diverge' && cluster.includes(CONTROLLER))) {
+    const coil = numbered('coil', 'compute', 'm');
+    out.push(...outputs({ ...coil, step: 4, atLeastOnce: false, withheld: withheld(2) }, killed));
+  }
+  const beacon = numbered('beacon', 'sensors', 'n');
+  const newest = Math.max(0, ...beacon.numbers);
+  if (beacon.numbers[beacon.numbers.length - 1] !== newest) out.push('beacon is not at its newest output');
+  return out;
+}
+
+export async function judge(run: Run): Promise<string[]> {
+  const { rig, anew } = run;
+  const boards: BoardStatus[] = [];
+  for (const board of BOARDS) boards.push(await rig.status(board));
+  const out = [...notes(run), ...agreement(run, boards), ...ends(run)];
+  if (rig.put('wheel', rig.lab.now() - TURNS_MS).length === 0) out.push('the wheel stands still');
+  for (const board of BOARDS) {
+    const violation = rig.lab.violation(board);
+    if (violation) out.push(`${board}: ${violation}`);
+  }
+  const violations = rig.check().violations.filter(({ rule }) => anew.size === 0 || KEPT.includes(rule));
+  for (const v of violations.slice(0, SHOWN)) out.push(`check ${v.rule}: ${v.process} event ${v.n}: ${v.why}`);
+  out.push(...devices(run));
+  return out;
+}
