@@ -24,7 +24,6 @@ import { saveRecord } from './record.ts';
 import { say } from './runtime.ts';
 import { dropStaged, takeStaged } from './stage.ts';
 import type { Runtime, TraceRecord } from './state.ts';
-import { endSession } from './store.ts';
 import { statusOf } from './status.ts';
 
 const LINE_PART = PAYLOAD_MAX - 4;
@@ -264,8 +263,8 @@ function done(agent: Agent, request: Reply): Reply {
     value.sides = [];
     value.quarantined = [];
     value.epoch = typeof request.epoch === 'number' ? request.epoch : 1;
-    if (rt) endSession(rt, false);
     value.journal = '';
+    value.systems = (value.systems || 0) + 1;
     saveRecord(agent.records);
     agent.restarting = true;
     return { hash: image.hash };

@@ -1,12 +1,12 @@
 // A board's start: reads what its flash holds, runs it, and answers the host. `boot` is the bundle's one export.
 
 import type { Board, Hal } from '../hal/hal.ts';
-import { eraseAhead } from '../hal/ring.ts';
 import { createAgent, hearSerial, keepLine, sendLines, sendReplies } from './agent.ts';
 import type { Agent } from './agent.ts';
 import { sendBeat, tick } from './beat.ts';
 import { hearPacket } from './bus.ts';
 import { isSurvivor } from './core/core.ts';
+import type { Pid } from './core/types.ts';
 import { claimOutputs, createDevices, takeInput } from './device.ts';
 import type { Image } from './image.ts';
 import { readSlot } from './image.ts';
@@ -20,7 +20,7 @@ import { addProcess, deliver, logs, pump, release, reportError } from './runtime
 import { interrupt, takeStaged } from './stage.ts';
 import type { Local, Peer, Runtime } from './state.ts';
 import { boardTime, note } from './state.ts';
-import { commit, endSession, keepBases, openStore, sharesUntil } from './store.ts';
+import { commit, endSession, keepBases, openStore, prepare, sharesUntil } from './store.ts';
 import type { Store } from './store.ts';
 
 export const VERSION = '0.1.0';
@@ -93,7 +93,9 @@ function examine(store: Store): Survey {
   const found = nothingFound();
   if (!store.ring) return found;
   try {
-    return survey(store.ring);
+    const read = survey(store.ring);
+    if (store.ring.lost > 0 && !read.ended) read.open = true;
+    return read;
   } catch (error) {
     found.open = true;
     return found;
@@ -110,6 +112,7 @@ function takeUp(hal: Hal, agent: Agent, store: Store, found: Survey, slots: (Ima
   const rt = createRuntime(hal, agent, typeof active === 'string' || !active ? images[0] : active, store);
   try {
     if (store.ring && store.ring.lost > 0) throw new Error(store.ring.lost + ' of its records cannot be read');
+    rt.clock = Math.max(0, found.t / 1000 - hal.now());
     noteBoot(rt, true);
     resume(rt, found, images);
     const staged = value.staged < 0 ? 'none' : slots[value.staged];
@@ -126,6 +129,15 @@ function takeUp(hal: Hal, agent: Agent, store: Store, found: Survey, slots: (Ima
   }
 }
 
+/** What a process may begin with; null: its initial state, also where what there was cannot be read any more. */
+function stateOf(rt: Runtime, found: Survey, pid: Pid, module: string): Uint8Array | null {
+  try {
+    return lastState(rt, found, pid, module);
+  } catch (error) {
+    return null;
+  }
+}
+
 function begin(hal: Hal, agent: Agent): void {
   const records = agent.records;
   const value = records.value;
@@ -136,7 +148,7 @@ function begin(hal: Hal, agent: Agent): void {
   saveRecord(records);
   agent.rt = null;
   agent.transfer = null;
-  const store = openStore(hal.flash, agent.crc, value.journal || '');
+  const store = openStore(hal.flash, agent.crc, value);
   const found = examine(store);
   agent.rt = takeUp(hal, agent, store, found, slots);
   if (agent.rt) return;
@@ -159,7 +171,7 @@ function begin(hal: Hal, agent: Agent): void {
     const entry = active.plan.components[c];
     if (!entry || entry.board !== rt.board) continue;
     try {
-      const saved = found.keep ? lastState(rt, found, rt.live[c], entry.module) : null;
+      const saved = found.keep ? stateOf(rt, found, rt.live[c], entry.module) : null;
       addProcess(rt, rt.live[c], 'active', active.plan, active.modules, saved);
     } catch (error) {
       reportError(rt, entry.name, error);
@@ -222,6 +234,8 @@ export function boot(hal: Hal): Board {
     agent.rt = null;
     agent.problem = 'its image cannot be run: ' + ((error && (error as Error).message) || error);
   }
+  // what it told of is over; another reset may come outside of all calls
+  if (hal.mark) hal.mark(-1);
 
   /** What every call ends with; true: there is more to do at once. */
   const finish = function (): boolean {
@@ -264,7 +278,7 @@ export function boot(hal: Hal): Board {
       const until = rt ? sharesUntil(rt) : 0;
       if (rt && until > 0) return Math.min(next, until - rt.clock);
       // in idle time, for it takes long: a sector that a later write will need
-      else if (rt && rt.store.on && rt.store.ring && eraseAhead(rt.store.ring)) next = hal.now();
+      else if (rt && prepare(rt)) next = hal.now();
       return next;
     },
   };

@@ -30,6 +30,8 @@ export interface BoardRecord {
   quarantined: string[];
   /** why the journal is no longer used; '' or absent: it is */
   journal?: string;
+  /** how many systems were flashed: what a journal holds of one before is of no account; absent: 0 */
+  systems?: number;
 }
 
 export interface Records {

@@ -44,7 +44,9 @@ import type { Stream } from './store.ts';
 export interface Survey {
   /** all bases of a session stand, and it has not ended: it is to be resumed */
   open: boolean;
-  /** it has ended, and its bases may be begun with */
+  /** it has ended */
+  ended: boolean;
+  /** and its bases may be begun with */
   keep: boolean;
   /** time of the last record, µs */
   t: number;
@@ -79,11 +81,12 @@ function walk(ring: Ring, visit: (kind: number, fields: unknown[], at: number) =
 }
 
 export function survey(ring: Ring): Survey {
-  const out: Survey = { open: false, keep: false, t: 0, streams: [], last: [] };
+  const out: Survey = { open: false, ended: false, keep: false, t: 0, streams: [], last: [] };
   let begun: number[] = [];
   const visit = function (kind: number, fields: unknown[], at: number): void {
     if (kind === RECORD_BEGIN) {
       out.open = false;
+      out.ended = false;
       out.keep = false;
       out.streams = [];
       out.last = [];
@@ -91,6 +94,7 @@ export function survey(ring: Ring): Survey {
     } else if (kind === RECORD_READY) out.open = true;
     else if (kind === RECORD_END) {
       out.open = false;
+      out.ended = true;
       out.keep = fields[0] === true;
     } else if (kind === RECORD_EVENT) out.t += fields[1] as number;
     else if (kind === RECORD_BASE) {
@@ -250,7 +254,6 @@ export function resume(rt: Runtime, of: Survey, images: Image[]): void {
   let t = 0;
   let board = false;
   rt.replaying = 1;
-  rt.clock = Math.max(0, of.t / 1000 - rt.hal.now());
   store.streams = of.streams;
   const visit = function (kind: number, fields: unknown[], at: number): void {
     if (kind === RECORD_EVENT) {
@@ -341,7 +344,7 @@ export function reconcile(rt: Runtime, staged: Image | null): void {
 }
 
 export function nothingFound(): Survey {
-  return { open: false, keep: false, t: 0, streams: [], last: [] };
+  return { open: false, ended: false, keep: false, t: 0, streams: [], last: [] };
 }
 
 /**

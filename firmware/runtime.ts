@@ -126,7 +126,7 @@ export function addProcess(
     const state = local.app.load(saved) as { app: unknown; timers: [string, number][] };
     local.self.state.app = state.app;
     for (let i = 0; i < state.timers.length; i++) {
-      local.self.state.timers.push({ name: state.timers[i][0], at: boardTime(rt) + state.timers[i][1], T: [] });
+      local.self.state.timers.push({ name: state.timers[i][0], at: stamp(rt) / 1000 + state.timers[i][1], T: [] });
     }
     local.begun = true;
   }

@@ -6,6 +6,7 @@
 import {
   append,
   BATCH_MAX,
+  eraseAhead,
   LENGTH_MAX,
   openRing,
   reclaim,
@@ -51,6 +52,7 @@ import {
 } from './limits.ts';
 import { encode } from './link/cbor.ts';
 import { saveRecord } from './record.ts';
+import type { BoardRecord } from './record.ts';
 import type { Local, Runtime } from './state.ts';
 import { boardTime, localOf, note } from './state.ts';
 
@@ -115,8 +117,12 @@ export function closedStore(why: string): Store {
   };
 }
 
-/** Mounts the ring, which has all sectors behind the two slots. `failed`: why it is no longer used; '' if it is. */
-export function openStore(flash: Flash, crc: Crc, failed: string): Store {
+/**
+ * Mounts the ring, which has all sectors behind the two slots. The record says whether it is still used, and for which
+ * system: a worn ring could not be told that another one has come.
+ */
+export function openStore(flash: Flash, crc: Crc, record: BoardRecord): Store {
+  const failed = record.journal || '';
   const store = closedStore(failed);
   if (failed !== '') return store;
   const first = RECORD_SECTORS + (2 * slotBytes(flash)) / flash.sectorBytes;
@@ -125,7 +131,7 @@ export function openStore(flash: Flash, crc: Crc, failed: string): Store {
     store.why = JOURNAL_NO_ROOM + ': ' + sectors + ' sectors of ' + flash.sectorBytes + ' B are left';
   } else {
     try {
-      store.ring = openRing(flash, crc, first, sectors, JOURNAL_SALT);
+      store.ring = openRing(flash, crc, first, sectors, JOURNAL_SALT + (record.systems || 0));
     } catch (error) {
       store.why = JOURNAL_BLIND + ': ' + ((error && (error as Error).message) || error);
     }
@@ -446,4 +452,16 @@ export function keepBases(rt: Runtime): void {
     note(rt, { kind: 'journal', why: why });
   }
   store.full = full;
+}
+
+/** Erases a sector that a later write will need, if there is one: for idle time. True: something has happened. */
+export function prepare(rt: Runtime): boolean {
+  const store = rt.store;
+  if (!store.on || !store.ring) return false;
+  try {
+    return eraseAhead(store.ring);
+  } catch (error) {
+    giveUp(rt, JOURNAL_WORN + ': ' + ((error && (error as Error).message) || error));
+    return true;
+  }
 }

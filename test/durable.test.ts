@@ -4,12 +4,25 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import { crc32 } from 'node:zlib';
+import { BOARD_STREAM } from '../firmware/base.ts';
+import type { ProcessBase } from '../firmware/base.ts';
+import { patch } from '../firmware/delta.ts';
+import type { Patch } from '../firmware/delta.ts';
+import { RECORD_BASE, RECORD_EVENT, RECORD_FIRST, RECORD_LAST, RECORD_MORE, RECORD_PATCH } from '../firmware/entry.ts';
+import { decode } from '../firmware/link/cbor.ts';
 import type { Plan } from '../firmware/plan.ts';
+import { openRecords } from '../firmware/record.ts';
+import { openStore, ringAt } from '../firmware/store.ts';
+import { decodePacket, PACKET_ACK, PACKET_DATA } from '../firmware/wire.ts';
+import type { Flash } from '../hal/hal.ts';
+import type { Ring } from '../hal/ring.ts';
+import { firstRecord, nextRecord } from '../hal/ring.ts';
 import type { TraceLine } from '../host/check/types.ts';
 import { flash } from '../host/operate/flash.ts';
 import { processesOf, systemStatus } from '../host/operate/status.ts';
 import type { Version } from '../host/operate/version.ts';
-import type { Kill } from '../host/testbed/lockstep.ts';
+import type { HalCall, Kill, LockstepOptions } from '../host/testbed/lockstep.ts';
 import { CUTS } from '../host/testbed/nor.ts';
 import { boardProgram } from '../host/testbed/program.ts';
 import { VirtualSeat } from '../host/testbed/seat.ts';
@@ -514,4 +527,238 @@ test('an old version that does so cannot be taken up: its board begins anew, and
   await flash(r.lab, r.version);
   await r.wait(500);
   for (const board of BOARDS) expect(await r.status(board)).toMatchObject({ lost: '', guarded: false });
+});
+
+/** By process: number of its last event that flash holds, bases and what is behind them. */
+function durable(cells: Flash): Map<number, number> {
+  const out = new Map<number, number>();
+  const values = new Map<number, Uint8Array>();
+  const parts = new Map<number, Uint8Array[]>();
+  const ring = openStore(cells, crc, openRecords(cells, crc).value).ring;
+  const based = (pid: number, value: Uint8Array): void => {
+    values.set(pid, value);
+    if (pid !== BOARD_STREAM) out.set(pid, (decode(value) as ProcessBase).self.n);
+  };
+  for (let record = ring && firstRecord(ring); ring && record; record = nextRecord(ring, record)) {
+    const { kind } = record;
+    const fields = decode(record.bytes) as unknown[];
+    const pid = fields[0] as number;
+    // of a long event the first part alone is whole CBOR of nothing: none here is so long
+    expect([RECORD_FIRST, RECORD_MORE, RECORD_LAST]).not.toContain(kind);
+    if (kind === RECORD_EVENT) out.set(pid, (out.get(pid) ?? Number.NaN) + 1);
+    else if (kind === RECORD_PATCH)
+      based(pid, patch(values.get(pid) as Uint8Array, fields[2] as Patch, crc) as Uint8Array);
+    else if (kind === RECORD_BASE) {
+      const list = fields[1] === 0 ? [] : (parts.get(pid) ?? []);
+      list.push(fields[4] as Uint8Array);
+      parts.set(pid, list);
+      if (list.length === fields[2]) based(pid, Buffer.concat(list));
+    }
+  }
+  return out;
+}
+
+const crc = (bytes: Uint8Array, from: number, to: number, before: number): number =>
+  crc32(bytes.subarray(from, to), before);
+
+test('an event is on flash before anything of it leaves its board', async () => {
+  const seen = { bus: 0, output: 0, serial: 0, messages: 0, acks: 0 };
+  const told = new Map<number, { n: number; lines: TraceLine[] }>();
+  const written = new Map<string, { programs: number; held: Map<number, number> }>();
+  let on = false;
+  let read = 0;
+  const hear = (r: Rig): void => {
+    for (; read < r.lines.length; read++) {
+      const line = r.lines[read] as TraceLine;
+      if (line.process === undefined) continue;
+      const pid = pidOf(r, line.process);
+      const known = told.get(pid) ?? { n: 0, lines: [] };
+      told.set(pid, known);
+      known.n = line.n as number;
+      known.lines.push(line);
+      if (line.effects?.some((e) => e.kind === 'role' && e.role === 'stopped')) known.n = 0;
+    }
+  };
+  const tap = (board: string, call: HalCall, bytes: Uint8Array): void => {
+    const r = rig;
+    // of the serial line only replies: what is told of an event is told before it counts
+    if (!on || !r || (call === 'serial' && bytes[2] !== 0x12)) return;
+    hear(r);
+    seen[call]++;
+    const cells = r.lab.nor(board);
+    const { programs } = cells.counts;
+    let held = written.get(board);
+    if (held?.programs !== programs) {
+      held = { programs, held: durable(cells) };
+      written.set(board, held);
+    }
+    // all that anybody was told has happened here is on flash
+    for (const [pid, name, home] of r.lines[0]?.processes ?? []) {
+      const { n = 0, lines = [] } = told.get(pid) ?? {};
+      if (n > 0 && lines.at(-1)?.board === board && home === board) {
+        expect(held.held.get(pid), `${name} event ${n}`).toBeGreaterThanOrEqual(n);
+      }
+    }
+    if (call !== 'bus') return;
+    // and what leaves is of what was told
+    const packet = decodePacket(bytes, crc) as number[];
+    const [kind, one, other] = packet as [number, number, number];
+    if (kind === PACKET_DATA) {
+      seen.messages++;
+      const sent = told
+        .get(one)
+        ?.lines.some((line) =>
+          line.effects?.some((e) => e.kind === 'send' && e.to === other && e.message?.n === packet[6]),
+        );
+      expect(sent, `message ${packet[6]} from ${one} to ${other}`).toBe(true);
+    } else if (kind === PACKET_ACK) {
+      seen.acks++;
+      const taken = told.get(other)?.lines.some((line) => line.event?.from === one && line.event.n === packet[5]);
+      expect(taken, `acknowledgement of ${packet[5]} from ${one} by ${other}`).toBe(true);
+    }
+  };
+  const r = await up({ lockstep: { tap } });
+  hear(r);
+  const upgrade = await staged(r);
+  await r.lab.request('control', 'word', { word: 'start', op: upgrade.hash });
+  await r.wait(100);
+  on = true;
+  await r.wait(700);
+  r.lab.kill('compute', { at: 'flash', more: 2, how: 'half', offMs: 100 });
+  await r.wait(700);
+  await r.lab.request('control', 'word', { word: 'abort' });
+  await r.wait(3);
+  on = false;
+  await r.wait(300);
+  expect(new Set(Object.values(r.decisions(3)))).toEqual(new Set(['recovery']));
+  for (const [what, least] of [
+    ['bus', 200],
+    ['output', 15],
+    ['serial', 1],
+    ['messages', 60],
+    ['acks', 40],
+  ] as const) {
+    expect(seen[what], what).toBeGreaterThanOrEqual(least);
+  }
+  await judged(r, 'order');
+});
+
+function pidOf(r: Rig, process: string): number {
+  return r.lines[0]?.processes?.find(([, name]) => name === process)?.[0] as number;
+}
+
+/** Boards with 36 KB of flash for their journals. */
+const SMALL: Partial<LockstepOptions> = {
+  boards: BOARDS.map((name) => ({
+    name,
+    type: 'virtual',
+    interrupts: true,
+    memoryBytes: 0,
+    flash: { sectorBytes: 4096, sectors: 26, programBytes: 4 },
+  })),
+};
+
+/** Boards that run, whatever has become of a journal: the upgrade can be tried anew, and a power cut is no harm. */
+async function flashedAnew(r: Rig): Promise<void> {
+  await flash(r.lab, r.version);
+  await r.wait(300);
+  for (const board of BOARDS) expect(await r.status(board)).toMatchObject({ lost: '', guarded: false });
+  const since = r.lab.now();
+  await r.wait(500);
+  expect(r.put('wheel', since).length).toBeGreaterThan(2);
+}
+
+test.each([
+  ['spare', ESTIMATOR],
+  ['compute', CONTROLLER],
+])('a journal that is full, on %s: the upgrade is taken back', async (board, component) => {
+  const r = await up({ lockstep: SMALL });
+  const grow = 's.big = (s.big || "") + "........................................................................";';
+  const components: Change['components'] = { [ESTIMATOR]: { board: SPARE }, [CONTROLLER]: {} };
+  components[component] = { ...components[component], handler: grow + grow };
+  await guarded(r, { components, changed: true });
+  const outcome = await r.awaitEnd(20_000);
+  expect(outcome).toMatchObject({ cut: 'recovery' });
+  expect(outcome?.why).toMatch(new RegExp(`^the journal of board ${board} `));
+  await r.wait(500);
+  expect(await roles(r)).toEqual(OLD);
+  expect(r.check().violations.slice(0, 3)).toEqual([]);
+  expect(r.notes('lost')).toEqual([]);
+  wheelInOrder(r, 0, 'full');
+  await r.lab.power(board, false);
+  await r.lab.power(board, true);
+  await r.wait(1000);
+  await guarded(r, { ...PAIR, name: 'smaller' });
+  await r.wait(200);
+  r.lab.kill(board, { at: 'call', more: 0, offMs: 100 });
+  await r.wait(500);
+  expect(await r.end('commit')).toMatchObject({ cut: 'commit' });
+  for (const b of BOARDS) expect(await r.status(b)).toMatchObject({ lost: '' });
+});
+
+test.each([
+  ['spare', 'program'],
+  ['compute', 'erase'],
+  ['control', 'program'],
+] as const)(
+  'a sector that is worn, on %s: the upgrade is taken back, and no boot believes the rest',
+  async (board, what) => {
+    const r = await up({ lockstep: SMALL, periodMs: 20 }, (plan) => {
+      for (const type of plan.types) type.perSecond = 400;
+    });
+    await guarded(r, { ...PAIR, policy: { lead: 400 } });
+    await r.wait(300);
+    const nor = r.lab.nor(board);
+    for (let sector = ringAt(nor) / nor.sectorBytes; sector < nor.sectors; sector++) nor.wear(sector, 1, what);
+    const outcome = await r.awaitEnd(20_000);
+    expect(outcome).toMatchObject({ cut: 'recovery' });
+    expect(outcome?.why).toMatch(new RegExp(`^the journal of board ${board} has failed: its flash is worn or damaged`));
+    // what was under way when it failed was already told to nobody, or is told as always
+    await r.wait(300);
+    expect(await roles(r)).toEqual(OLD);
+    expect(r.check().violations.slice(0, 3)).toEqual([]);
+    const since = r.lines.length;
+    await r.lab.power(board, false);
+    await r.lab.power(board, true);
+    await r.wait(1000);
+    const boots = r.lines.slice(since).filter((line) => line.note?.kind === 'boot');
+    expect(boots.map((line) => line.note?.resumed)).toEqual([false]);
+    await flashedAnew(r);
+  },
+);
+
+test.each([
+  ['spare', 'recovery'],
+  ['compute', 'lost'],
+])('records that cannot be read any more, on %s: %s, with a reason', async (board, end) => {
+  const r = await up();
+  await guarded(r);
+  await r.wait(300);
+  await r.lab.power(board, false);
+  const nor = r.lab.nor(board);
+  const { sectors, tail } = openStore(nor, crc, openRecords(nor, crc).value).ring as Ring;
+  // the oldest base that is needed is somewhere in there
+  const at = ringAt(nor) + (tail % sectors) * nor.sectorBytes;
+  for (let offset = 400; offset < nor.sectorBytes; offset += 512) nor.rot(at + offset, 0x5a);
+  await r.wait(100);
+  await r.lab.power(board, true);
+  await r.wait(1800);
+  expect(r.notes('journal')).toMatchObject([
+    { board, note: { why: expect.stringMatching(/^what stood in the journal could not be taken up: /) } },
+  ]);
+  if (end === 'recovery') {
+    expect(new Set(Object.values(r.decisions(3)))).toEqual(new Set(['recovery']));
+    expect(await roles(r)).toEqual(OLD);
+    expect(r.notes('lost')).toEqual([]);
+    expect(r.check().violations.slice(0, 3)).toEqual([]);
+  } else {
+    expect((await r.status('control')).lost).toMatch(/compute restarted under guard/);
+    expect((await r.status(board)).lost).not.toBe('');
+  }
+  await flashedAnew(r);
+  await guarded(r, { ...PAIR, name: 'anew' });
+  await r.wait(200);
+  r.lab.kill(board, { at: 'call', more: 0, offMs: 100 });
+  await r.wait(500);
+  expect(await r.end('commit')).toMatchObject({ cut: 'commit' });
 });
