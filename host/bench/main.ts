@@ -2,9 +2,10 @@
 
 import { createTool } from '../command/tool.ts';
 import type { Bench } from './bench.ts';
+import { durability } from './durability.ts';
 import { ring } from './ring.ts';
 
-const BENCHES: Record<string, Bench> = { ring };
+const BENCHES: Record<string, Bench> = { ring, durability };
 
 const tool = createTool('bench');
 

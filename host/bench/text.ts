@@ -46,7 +46,7 @@ function timesText(value: number): string {
 }
 
 /** Lines of cells, right-aligned but for the first. */
-function table(widths: number[], lines: string[][]): string[] {
+export function table(widths: number[], lines: string[][]): string[] {
   return lines.map((cells) =>
     cells
       .map((cell, i) => (i === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[i] ?? 0)))
