@@ -25,7 +25,7 @@ import { encode } from '../../firmware/link/cbor.ts';
 import { packedBytes } from '../../firmware/link/pack.ts';
 import type { ComponentPlan, Plan } from '../../firmware/plan.ts';
 import type { Flash } from '../../hal/hal.ts';
-import { RECORD_HEADER, SECTOR_HEADER, SECTORS_MAX, SECTORS_MIN } from '../../hal/ring.ts';
+import { openRing, RECORD_HEADER, roomOf, SECTOR_HEADER, SECTORS_MAX, SECTORS_MIN } from '../../hal/ring.ts';
 import { CYCLES } from '../journal.ts';
 import { bareContext } from '../testbed/bare.ts';
 import type { Version } from './version.ts';
@@ -80,6 +80,22 @@ export function journalSectors(part: Part): number {
   const first = RECORD_SECTORS + (2 * slotBytes(part as Flash)) / part.sectorBytes;
   const sectors = Math.min(SECTORS_MAX, part.sectors - first);
   return sectors < SECTORS_MIN || sectors * part.sectorBytes < JOURNAL_BYTES_MIN ? 0 : sectors;
+}
+
+/** Bytes of records that the empty ring of such a part takes: it keeps some for what a power cut may want of it. */
+export function journalRoom(part: Part): number {
+  const sectors = journalSectors(part);
+  if (sectors === 0) return 0;
+  const nothing = (): never => {
+    throw new Error('a blank flash, to be read only');
+  };
+  const blank: Flash = {
+    ...part,
+    read: (_, length) => new Uint8Array(length).fill(0xff),
+    program: nothing,
+    erase: nothing,
+  };
+  return roomOf(openRing(blank, () => 0, 0, sectors, 1));
 }
 
 /**
@@ -286,7 +302,7 @@ export function journalPlan(
   const sectors = journalSectors(part);
   const unit = Math.max(4, part.programBytes);
   const data = part.sectorBytes - up(SECTOR_HEADER, part.programBytes);
-  const capacity = sectors > 0 ? data * (sectors - 1) : 0;
+  const capacity = journalRoom(part);
 
   const streams = here.map((r) => ({ bytes: baseBytes(r, operation), events: 0 }));
   const sources = new Map<number, number>();
