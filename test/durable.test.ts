@@ -10,6 +10,7 @@ import type { ProcessBase } from '../firmware/base.ts';
 import { patch } from '../firmware/delta.ts';
 import type { Patch } from '../firmware/delta.ts';
 import { RECORD_BASE, RECORD_EVENT, RECORD_FIRST, RECORD_LAST, RECORD_MORE, RECORD_PATCH } from '../firmware/entry.ts';
+import { REPLAY_EVENTS } from '../firmware/limits.ts';
 import { decode } from '../firmware/link/cbor.ts';
 import type { Plan } from '../firmware/plan.ts';
 import { openRecords } from '../firmware/record.ts';
@@ -647,16 +648,20 @@ function pidOf(r: Rig, process: string): number {
   return r.lines[0]?.processes?.find(([, name]) => name === process)?.[0] as number;
 }
 
-/** Boards with 36 KB of flash for their journals. */
-const SMALL: Partial<LockstepOptions> = {
-  boards: BOARDS.map((name) => ({
-    name,
-    type: 'virtual',
-    interrupts: true,
-    memoryBytes: 0,
-    flash: { sectorBytes: 4096, sectors: 26, programBytes: 4 },
-  })),
-};
+/** Boards with so much flash; about a third of it is for their journals. */
+function withSectors(sectors: number): Partial<LockstepOptions> {
+  return {
+    boards: BOARDS.map((name) => ({
+      name,
+      type: 'virtual',
+      interrupts: true,
+      memoryBytes: 0,
+      flash: { sectorBytes: 4096, sectors, programBytes: 4 },
+    })),
+  };
+}
+
+const SMALL = withSectors(26);
 
 /** Boards that run, whatever has become of a journal: the upgrade can be tried anew, and a power cut is no harm. */
 async function flashedAnew(r: Rig): Promise<void> {
@@ -753,7 +758,7 @@ test.each([
     expect(r.check().violations.slice(0, 3)).toEqual([]);
   } else {
     expect((await r.status('control')).lost).toMatch(/compute restarted under guard/);
-    expect((await r.status(board)).lost).not.toBe('');
+    expect(r.notes('lost').map((line) => line.board)).toContain(board);
   }
   await flashedAnew(r);
   await guarded(r, { ...PAIR, name: 'anew' });
@@ -761,4 +766,242 @@ test.each([
   r.lab.kill(board, { at: 'call', more: 0, offMs: 100 });
   await r.wait(500);
   expect(await r.end('commit')).toMatchObject({ cut: 'commit' });
+});
+
+/** What a process began with when its board booted last; null: with its initial state. */
+function begun(r: Rig, process: string): { app: { user: Record<string, number> }; timers: [string, number][] } | null {
+  const note = r
+    .notes('process')
+    .filter((line) => line.note?.process === process)
+    .at(-1)?.note;
+  return note?.saved ? (decode(note.saved) as ReturnType<typeof begun>) : null;
+}
+
+test('outside guarded operation a boot begins with the last base, and with nothing after a fresh flash', async () => {
+  const r = await up();
+  const reboot = async (board: string): Promise<void> => {
+    await r.lab.power(board, false);
+    await r.wait(100);
+    await r.lab.power(board, true);
+    await r.wait(700);
+  };
+  // nothing was ever guarded: there is no base
+  await reboot('sensors');
+  expect(begun(r, 'sensor/0')).toBe(null);
+  for (const [end, controller] of [
+    ['abort', 'controller/0'],
+    ['commit', 'controller/1'],
+  ] as const) {
+    await guarded(r, { ...PAIR, name: end });
+    await r.wait(500);
+    await r.end(end);
+    await r.wait(400);
+    for (const [board, process] of [
+      ['sensors', 'sensor/0'],
+      ['sensors', 'telemetry/0'],
+      ['compute', controller],
+    ] as const) {
+      const before = r.lines.length;
+      await reboot(board);
+      const saved = begun(r, process);
+      expect(saved?.app.user.n, process).toBeGreaterThan(4);
+      const steps = r.lines.slice(before).filter((line) => line.process === process);
+      // it goes on, and is not told to begin
+      expect(steps.length, process).toBeGreaterThan(0);
+      expect(steps.filter((line) => line.event?.kind === 'start')).toEqual([]);
+      if (process !== controller) continue;
+      expect(saved?.timers).toEqual([['slow', expect.any(Number)]]);
+      expect(saved?.timers[0]?.[1]).toBeLessThanOrEqual(350);
+      const fired = steps.filter((line) => line.event?.kind === 'timer');
+      expect(fired.length).toBeGreaterThan(0);
+      const report = fired[0]?.effects?.find((e) => e.message?.kind === 'app')?.message as unknown as {
+        data: Uint8Array;
+      };
+      const number = new DataView(report.data.buffer, report.data.byteOffset).getFloat32(4, true);
+      expect(number).toBe((saved?.app.user.slow as number) + 1);
+    }
+  }
+  await judged(r, 'bases');
+  // a base that cannot be read any more is none
+  await r.lab.power('sensors', false);
+  const nor = r.lab.nor('sensors');
+  for (let at = ringAt(nor); at < nor.bytes.length; at += 64) if (nor.bytes[at] !== 0xff) nor.rot(at, 0x11);
+  await r.lab.power('sensors', true);
+  await r.wait(300);
+  expect(await roles(r)).toEqual(NEW);
+  expect(begun(r, 'sensor/0')).toBe(null);
+  await flash(r.lab, r.version);
+  for (const process of ['sensor/0', 'telemetry/0', 'controller/0', 'actuator/0']) expect(begun(r, process)).toBe(null);
+});
+
+test('a state of which little changes costs little flash', async () => {
+  /** Bytes programmed on the board for a second of guard, and how many events it had, with a state of so many bytes. */
+  const cost = async (bytes: number): Promise<[number, number, number]> => {
+    const big = `initial: function () { var all = []; for (var i = 0; i < ${bytes / 5}; i++) all.push(100000 + i); return { n: 0, all: all }; },
+      on: { Rate: function (s, event, io) { s.n++; s.all[s.n % 8] = s.n; io.send('Attitude', { angle: 0, n: s.n }); } },
+      accept: {}`;
+    const made = upgradeOf(
+      base((plan) => {
+        plan.durability = 'guard';
+        for (const type of plan.types) type.perSecond = 400;
+      }),
+      { components: { [ESTIMATOR]: { fields: big, migrate: 'none' } } },
+    );
+    made.plan.upgrade = null;
+    const version = versionOf(made.plan, made.modules);
+    // so large that its tail need not move meanwhile
+    const r = await up({ version, periodMs: 10, places: {}, lockstep: withSectors(250) }, undefined, 300);
+    await guarded(r, { components: { [SENSOR]: {} }, policy: { lead: 4000 } });
+    const { counts } = r.lab.nor('compute');
+    const before = counts.programmedBytes;
+    const events = r.lines.length;
+    await r.wait(3400);
+    const mine = r.lines.slice(events).filter((line) => line.process === 'estimator/0').length;
+    const spent = counts.programmedBytes - before;
+    const ring = openStore(r.lab.nor('compute'), crc, openRecords(r.lab.nor('compute'), crc).value).ring as Ring;
+    let patches = 0;
+    for (let record = firstRecord(ring); record; record = nextRecord(ring, record)) {
+      if (record.kind === RECORD_PATCH && (decode(record.bytes) as number[])[0] === 2 * ESTIMATOR) patches++;
+    }
+    await r.close();
+    return [spent, mine, patches];
+  };
+  const [plain, events] = await cost(40);
+  const size = 8000;
+  const [large, others, patches] = await cost(size);
+  expect(patches).toBeGreaterThan(1);
+  expect(others).toBeGreaterThan(0.9 * events);
+  // full bases every so many events would cost that much
+  const full = Math.floor(others / REPLAY_EVENTS) * size;
+  expect(full).toBeGreaterThan(2 * size - 1);
+  expect(large - plain).toBeLessThan(full / 3);
+});
+
+test('no instant of a transfer, a start and a commit leaves a board without a version to run', async () => {
+  const r = await up();
+  let version = r.version;
+  const nor = r.lab.nor('compute');
+  const operations = (): number => nor.counts.programs + nor.counts.erases;
+  /** All of it, tried again until it is done. */
+  const through = async (upgrade: Version, kill: Kill | null): Promise<number> => {
+    const before = operations();
+    r.versions.push(upgrade);
+    if (kill) r.lab.kill('compute', kill);
+    const trying = async (work: () => Promise<unknown>): Promise<void> => {
+      for (let i = 0; ; i++) {
+        try {
+          await work();
+          return;
+        } catch (error) {
+          if (i === 5) throw error;
+          await r.wait(300);
+          const hello = await r.lab.request('compute', 'hello');
+          // it runs, and one of the two
+          expect([version.hash, upgrade.hash]).toContain((hello.plan as { hash: string }).hash);
+          const { processes, problem } = await r.lab.request('compute', 'status').then((s) => s as never as Ran);
+          expect(processes.filter((p) => p.role !== 'seat').length, problem).toBeGreaterThanOrEqual(1);
+        }
+      }
+    };
+    await trying(() => r.stage(upgrade, true));
+    await r.wait(150);
+    await trying(async () => {
+      if (!(await r.status('control')).guarded) {
+        const { cut } = await r.start();
+        if (cut !== 'start') throw new Error(cut);
+      }
+    });
+    await r.wait(100);
+    await trying(async () => {
+      if ((await r.status('control')).guarded) await r.lab.request('control', 'word', { word: 'commit' });
+      await r.wait(250);
+      for (const board of BOARDS) expect((await r.status(board)).plan?.hash).toBe(upgrade.hash);
+    });
+    return operations() - before;
+  };
+  const upgrade = next(version, 'measured');
+  const count = await through(upgrade, null);
+  version = upgrade;
+  expect(count).toBeGreaterThan(40);
+  const tries = 20;
+  for (let i = 0; i < tries; i++) {
+    const more = Math.floor((i * count) / tries);
+    const upgrade = next(version, `cut at ${more}`);
+    const boots = r.notes('boot').length;
+    await through(upgrade, { at: 'flash', more, how: CUTS[i % CUTS.length], seed: i, offMs: 60 });
+    version = upgrade;
+    expect(r.notes('boot').length, `${more}`).toBeGreaterThan(boots);
+  }
+  const report = r.check();
+  expect(report.violations.slice(0, 3)).toEqual([]);
+});
+
+interface Ran {
+  processes: { role: string }[];
+  problem: string;
+}
+
+test('board time goes on over a resume, also where the clock begins at 0 again', async () => {
+  const r = await up({ lockstep: { freshClocks: true } });
+  await guarded(r);
+  await r.wait(300);
+  for (let i = 0; i < 4; i++) {
+    for (const board of ['spare', 'compute', 'sensors']) {
+      r.lab.kill(board, { at: i % 2 ? 'call' : 'flash', more: i, how: CUTS[i], offMs: 70 });
+    }
+    await r.wait(400);
+  }
+  expect(await r.end('commit')).toMatchObject({ cut: 'commit' });
+  await r.wait(300);
+  let resumed = 0;
+  for (const board of BOARDS) {
+    let last = 0;
+    const done = new Map<string, number>();
+    const lines = r.lines.filter((line) => line.board === board);
+    const from = lines.findLastIndex((line) => line.note?.kind === 'boot' && !line.note.resumed);
+    for (const line of lines.slice(from)) {
+      if (line.note?.resumed) resumed++;
+      // the testbed's own clock goes on
+      if (line.note?.kind === 'off') continue;
+      // what is done again has its old time
+      if (line.process !== undefined) {
+        if ((line.n as number) <= (done.get(line.process) ?? 0)) continue;
+        done.set(line.process, line.n as number);
+      }
+      expect(line.t, JSON.stringify(line.note ?? [line.process, line.n])).toBeGreaterThanOrEqual(last);
+      last = line.t as number;
+    }
+  }
+  expect(resumed).toBe(12);
+  await judged(r, 'clocks');
+});
+
+test('what is done again after a power cut is replayed too: another event, or another effect, is found', async () => {
+  const r = await up();
+  await guarded(r);
+  await r.wait(500);
+  r.lab.kill('compute', { at: 'call', more: 1, offMs: 100 });
+  await r.wait(500);
+  const whole = r.conform();
+  expect(whole.differences).toEqual([]);
+  expect(whole.repeated).toBeGreaterThan(20);
+  const boot = r.lines.findIndex((line) => line.note?.resumed);
+  const at = r.lines.findIndex((line, i) => i > boot && line.process === 'controller/0' && line.event?.kind === 'app');
+  const planted = (change: (line: TraceLine) => void): [string, string, number][] => {
+    const lines = r.lines.slice();
+    lines[at] = structuredClone(lines[at]) as TraceLine;
+    change(lines[at] as TraceLine);
+    return r.conform(lines).differences.map((d) => [d.what, d.process, d.line]);
+  };
+  const found = [['again', 'controller/0', at + 1]];
+  expect(
+    planted((line) => {
+      (line.event as { q: number }).q++;
+    }),
+  ).toEqual(found);
+  expect(
+    planted((line) => {
+      line.effects?.pop();
+    }),
+  ).toEqual(found);
 });
