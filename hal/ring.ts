@@ -167,15 +167,16 @@ function readFrom(ring: Ring, at: number, from: number): Placed | null {
   };
 }
 
-/** The sector that says what counts of the addresses before it, down to this one; -1: none, all counts as it is. */
+/** The newest sector that says what counts of the addresses before it, down to this one; -1: none, all counts as it is. */
 function copyOf(ring: Ring, at: number): number {
+  let newest = -1;
   for (let sector = Math.max(sectorOf(ring, at), ring.head - ring.sectors) + 1; sector <= ring.head; sector++) {
     const start = sector * ring.data;
-    if (start - ring.data - at > BATCH_MAX) return -1;
+    if (start - ring.data - at > BATCH_MAX) break;
     const back = 4 * ring.copies[sector % ring.sectors];
-    if (back > 0 && at >= start - back) return sector;
+    if (back > 0 && at >= start - back) newest = sector;
   }
-  return -1;
+  return newest;
 }
 
 /** The record at an address; null: there is none that is whole. */
@@ -302,18 +303,15 @@ function isBlank(ring: Ring, at: number): boolean {
   return !!bytes && (get32(bytes, 0) & get32(bytes, 4)) === -1;
 }
 
-/**
- * Takes a sector for the head, if a record ends in it; reads on from an address. `alone`: the copy with which it begins
- * is enough, for what was copied is gone.
- */
-function scan(ring: Ring, header: Header, from: number, alone: boolean): boolean {
+/** Takes a sector for the head, if a record ends in it; reads on from an address. */
+function scan(ring: Ring, header: Header, from: number): boolean {
   const base = header.sector * ring.data;
   ring.head = header.sector;
   ring.end = base + ring.data;
   ring.lost = 0;
   let at = from;
   let number = -1;
-  let whole = alone || from === header.start;
+  let whole = from === header.start;
   let tail = header.tail;
   let last: Placed[] = [];
   let found = false;
@@ -329,11 +327,11 @@ function scan(ring: Ring, header: Header, from: number, alone: boolean): boolean
       if (record.at > base) whole = true;
       last = [];
     }
-    last.push(record);
-    const own = record.kind === KIND_OWN;
-    if (own && record.bytes.length === TAIL_BYTES) tail = Math.max(tail, get32(record.bytes, 0));
+    const copy = record.kind === KIND_OWN && record.bytes.length !== TAIL_BYTES;
+    if (!copy) last.push(record);
+    if (!copy && record.kind === KIND_OWN) tail = Math.max(tail, get32(record.bytes, 0));
     // a copy with nothing behind it may itself be torn, and is not needed: what it copies is still there
-    if (record.end > base && (alone || !own || record.bytes.length === TAIL_BYTES)) found = true;
+    if (record.end > base && !copy) found = true;
     at = record.end;
     number = numberBehind(record);
   }
@@ -341,7 +339,29 @@ function scan(ring: Ring, header: Header, from: number, alone: boolean): boolean
   ring.tail = ring.durable = tail;
   ring.next = number;
   ring.end = at;
-  ring.last = alone ? [] : last;
+  ring.last = last;
+  return true;
+}
+
+/** Takes a sector for the head, though only a copy is in it: what was copied is gone. The copy may be torn itself. */
+function scanCopy(ring: Ring, header: Header): boolean {
+  const base = header.sector * ring.data;
+  ring.head = header.sector;
+  ring.end = base + ring.data;
+  let record = readRecord(ring, base);
+  if (!record) return false;
+  ring.copies[header.sector % ring.sectors] = (base - header.start) / 4;
+  const last: Placed[] = [];
+  let at = header.start;
+  ring.next = record.number;
+  for (record = readRecord(ring, at); record && at < base; record = readRecord(ring, at)) {
+    last.push(record);
+    at = record.end;
+    ring.next = numberBehind(record);
+  }
+  ring.tail = ring.durable = header.tail;
+  ring.end = at;
+  ring.last = last;
   return true;
 }
 
@@ -390,9 +410,8 @@ export function openRing(flash: Flash, crc: RingCrc, first: number, sectors: num
     const header = headers[head % sectors];
     const there = header && header.sector === head ? header : null;
     // most often a batch begins in it, and what runs into it from the sector before need not be read
-    if (there && (scan(ring, there, there.next, false) || (!there.copy && scan(ring, there, there.start, false))))
-      break;
-    if (copy && scan(ring, copy, copy.sector * ring.data, true)) break;
+    if (there && (scan(ring, there, there.next) || (!there.copy && scan(ring, there, there.start)))) break;
+    if (copy && scanCopy(ring, copy)) break;
     copy = there && there.copy ? there : null;
   }
   if (!ring.last) {
