@@ -27,7 +27,7 @@ import type { Plan } from './plan.ts';
 import { saveRecord } from './record.ts';
 import type { Local, Runtime } from './state.ts';
 import { boardOf, boardTime, localOf, note } from './state.ts';
-import { rebaseAll, recordEvent, stamp } from './store.ts';
+import { rebase, rebaseAll, recordEvent, stamp } from './store.ts';
 
 /** What the core must know of an upgrade. */
 export function operationOf(rt: Runtime, plan: Plan, hash: string): Operation {
@@ -209,6 +209,8 @@ export function enterEpoch(rt: Runtime, epoch: number): void {
 function decided(rt: Runtime, local: Local, effect: Effect): void {
   local.frozenAt = -1;
   local.waitingAt = -1;
+  // one after the other the processes end a cut, and each with a base: it no longer needs the version before (PROTOCOL 6.1)
+  rebase(rt, local.pid);
   // the board's own base has it already
   if (rt.replaying === 1) return;
   const epoch = effect.epoch as number;

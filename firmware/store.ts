@@ -196,6 +196,12 @@ export function recordFact(rt: Runtime, fact: unknown[]): void {
   if (stream) stream.events++;
 }
 
+/** The process has a base written at the next occasion. */
+export function rebase(rt: Runtime, pid: Pid): void {
+  const stream = streamOf(rt.store, pid);
+  if (stream) stream.due = true;
+}
+
 /** The whole plan of what the board keeps is written anew at the next occasion: processes first, then the board. */
 export function rebaseAll(rt: Runtime): void {
   for (let i = 0; i < rt.store.streams.length; i++) rt.store.streams[i].due = true;

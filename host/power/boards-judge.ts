@@ -47,12 +47,12 @@ function agreement({ draw, ended }: Run, boards: BoardStatus[]): string[] {
   return out;
 }
 
-function ends({ ended, anew }: Run): string[] {
+function ends({ ended, reborn }: Run): string[] {
   const out: string[] = [];
   for (const { round, expected, started, verdicts, hash, runs } of ended) {
     const what = `an upgrade that was ${round.fate}, ${round.end}`;
     // who began anew in a start has lost what was handed over: all of them may call it off
-    if (anew.size > 0 && started.includes('cancel')) continue;
+    if (reborn > 0 && started.join() === 'cancel') continue;
     if (started.join() !== 'start') out.push(`${what}: its start ended with ${started.join(' and ')}`);
     else if (verdicts.join() !== expected) out.push(`${what} ended with ${verdicts.join(' and ') || 'nothing'}`);
     else if (runs.some((run) => run !== hash))
@@ -69,7 +69,7 @@ interface Numbered {
   times: number[];
   step: number;
   atLeastOnce: boolean;
-  /** outputs that a process has not let out, and said so */
+  /** outputs that processes have not let out, and said so */
   withheld: number;
 }
 
@@ -98,8 +98,10 @@ function devices(run: Run): string[] {
   const { rig, draw, killed, anew } = run;
   // what began anew begins to count anew
   if (anew.size > 0) return [];
+  // not let out again after a failed test; or not rolled back, because another test has vouched for it meanwhile
   const withheld = (device: number): number =>
-    rig.effects('withheld').filter(({ effect }) => effect.device === device).length;
+    rig.effects('withheld').filter(({ effect }) => effect.device === device).length +
+    rig.effects('tested').filter(({ effect }) => effect.device === device && effect.ok === false).length;
   const numbered = (
     device: string,
     board: string,

@@ -95,6 +95,6 @@ export class Phases {
     if (cut) return cut === 'cancel' ? 'start' : cut;
     if (this.guarded()) return 'guard';
     if (this.told !== 'idle') return this.told;
-    return this.epoch > 0 ? 'after' : 'idle';
+    return this.decided ? 'after' : 'idle';
   }
 }

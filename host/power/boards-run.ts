@@ -51,11 +51,15 @@ export interface Run {
   ended: Ended[];
   /** boards that began anew without a log, so that their channels began again */
   anew: Set<string>;
+  /** how often any board did, one with nothing but vacant seats too */
+  reborn: number;
   complaints: string[];
 }
 
 /** Longest time that anything may take which only power cuts hold up, ms. */
 const LONGEST_MS = 30_000;
+/** An operator starts again where a start was called off, so often. */
+const STARTS_MAX = 3;
 /** Quiet time at the end of a round, ms. */
 const QUIET_MS = 4000;
 /** How long a board that is to be missed stays off, ms. */
@@ -87,7 +91,7 @@ class Runner {
   private live: number[] = [0, 0, 0, 0, 0];
 
   constructor(draw: Draw, rig: Rig) {
-    this.run = { draw, rig, story: [], killed: [], ended: [], anew: new Set(), complaints: [] };
+    this.run = { draw, rig, story: [], killed: [], ended: [], anew: new Set(), reborn: 0, complaints: [] };
     rig.lab.onTrace((line) => this.hear(line));
   }
 
@@ -138,6 +142,7 @@ class Runner {
 
   private booted(board: string, resumed: boolean): void {
     if (!resumed && this.must.get(board)) this.complain(`${board} came back without what it had to keep`);
+    if (!resumed) this.run.reborn++;
     if (!resumed && (board !== 'spare' || this.run.draw.gyro === SPARE || this.phases.guarded()))
       this.run.anew.add(board);
     this.must.delete(board);
@@ -217,7 +222,6 @@ class Runner {
   async round(running: Version, round: Round, number: number): Promise<Version> {
     const { phases, lab } = this;
     const upgrade = this.upgrade(running, round, number);
-    const outlast = round.fate === 'outlast';
     this.waiting = round.aims.filter(({ phase }) => ['start', 'recovery', 'commit'].includes(phase));
     this.say(
       `round ${number}: ${round.fate}, ${round.end}, components ${round.cluster}${round.changed ? ', changed' : ''}`,
@@ -243,27 +247,17 @@ class Runner {
     await this.during(round, 'staged', () => true);
     await lab.wait(100);
 
-    const before = phases.epoch;
-    await this.word('start', upgrade.hash, round.word, () => phases.epoch > before);
-    await this.until('the start', () => phases.epoch > before);
-    const started = phases.epoch;
-    if (phases.decided === 'start') {
-      const guarded = (): boolean => phases.epoch === started && phases.cut() === null;
-      await this.during(round, 'guard', guarded);
-      if (outlast) await this.gone();
-      if (round.fate === 'reset') await this.reset(round);
-      const ended = (): boolean => phases.epoch > started;
-      if (round.fate === 'good' && round.end !== 'policy') {
-        await lab.wait(round.after * 20);
-        await this.word(
-          round.end,
-          upgrade.hash,
-          round.word,
-          () => ended() || ['commit', 'recovery'].includes(phases.cut() ?? ''),
-        );
-      }
-      await this.until('the end of the guard', ended);
+    let started = phases.epoch + 1;
+    const reborn = this.run.reborn;
+    for (let i = 0; i < STARTS_MAX; i++) {
+      await this.word('start', upgrade.hash, round.word, () => phases.epoch >= started);
+      await this.until('the start', () => phases.epoch >= started);
+      // a board that began anew has not kept what it was asked
+      if (!phases.verdicts.get(started)?.has('cancel') || this.run.reborn === reborn) break;
+      await this.until('the end of the start', () => phases.cut() === null);
+      if (i + 1 < STARTS_MAX) started = phases.epoch + 1;
     }
+    if (phases.verdicts.get(started)?.has('start')) await this.guard(upgrade, round, started);
     await lab.wait(30);
     await this.during(round, 'after', () => true);
     this.disarm();
@@ -271,8 +265,23 @@ class Runner {
     return this.ended(running, upgrade, round, started);
   }
 
+  private async guard(upgrade: Version, round: Round, started: number): Promise<void> {
+    const { phases, lab } = this;
+    const ended = (): boolean => phases.epoch > started;
+    await this.during(round, 'guard', () => phases.epoch === started && phases.cut() === null);
+    if (round.fate === 'outlast') await this.gone();
+    if (round.fate === 'reset') await this.reset(round);
+    if (round.fate === 'good' && round.end !== 'policy') {
+      await lab.wait(round.after * 20);
+      const heard = (): boolean => ended() || ['commit', 'recovery'].includes(phases.cut() ?? '');
+      await this.word(round.end, upgrade.hash, round.word, heard);
+    }
+    await this.until('the end of the guard', ended);
+  }
+
   /** The spare board, which has nothing but new versions, is off for longer than it is waited for. */
   private async gone(): Promise<void> {
+    await this.ready('spare');
     this.say('power of spare, for long');
     this.run.killed.push({ board: 'spare', t: this.lab.now(), phase: this.phases.of('spare') });
     await this.lab.power('spare', false);
@@ -280,10 +289,20 @@ class Runner {
     await this.lab.power('spare', true);
   }
 
+  /** Nothing is to happen to it by chance. */
+  private async ready(board: string): Promise<void> {
+    await this.lab.wait(100);
+    this.lab.disarm(board);
+    this.aims.delete(board);
+    await this.until(`power of ${board}`, () =>
+      this.lab.boards().some(({ name, powered }) => name === board && powered),
+    );
+  }
+
   /** A watchdog, within what a new version does: no power cut, but a failure of its own making (PROTOCOL 6). */
   private async reset(round: Round): Promise<void> {
     const board = BOARDS[COMPUTE] as string;
-    await this.until('a board that is ready', () => !this.lab.armed(board) && !this.aims.has(board));
+    await this.ready(board);
     this.say(`armed: a watchdog of ${board}`);
     this.lab.kill(board, { at: 'mark', more: round.after, offMs: 50, cause: 'watchdog' });
   }
@@ -332,6 +351,7 @@ export async function runBoards(draw: Draw, bundle?: string): Promise<Run> {
   });
   const runner = new Runner(draw, rig);
   const { run } = runner;
+  runner.phases.epoch = (await rig.status('control')).epoch;
   const flashText = `${flash.sectors} x ${flash.sectorBytes} B by ${flash.programBytes}, torn ${flash.torn}`;
   runner.say(
     `seed ${seed}: ${draw.durability}${draw.loose ? ', loose' : ''}, gyro on ${BOARDS[draw.gyro]}, new estimator on ${BOARDS[draw.side]}, ` +
