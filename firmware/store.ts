@@ -202,7 +202,7 @@ export function rebase(rt: Runtime, pid: Pid): void {
   if (stream) stream.due = true;
 }
 
-/** The whole plan of what the board keeps is written anew at the next occasion: processes first, then the board. */
+/** All bases are written anew at the next occasion. */
 export function rebaseAll(rt: Runtime): void {
   for (let i = 0; i < rt.store.streams.length; i++) rt.store.streams[i].due = true;
 }
