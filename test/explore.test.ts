@@ -277,7 +277,16 @@ const OLD_FRAMES: Change[] = [
 ];
 
 describe('the link', () => {
-  for (const name of ['link', 'link-epoch', 'link-verdict', 'link-power']) {
+  const WHOLE = [
+    'link',
+    'link-epoch',
+    'link-verdict',
+    'link-power',
+    'link-power-verdict',
+    'link-inputs-power',
+    'link-restart-power',
+  ];
+  for (const name of WHOLE) {
     test(`${name}, whole: each message once, in order, and none acknowledged that was not taken`, {
       timeout: 120_000,
     }, () => {
@@ -327,8 +336,38 @@ describe('the link', () => {
       /after|never/,
     ],
     [
+      'a base without its queue',
+      [['base.ts', '    o.queue = q[5];\n', '']],
+      'link-power',
+      /counts as acknowledged, and was never taken/,
+    ],
+    [
+      'frames to a life that is over are taken',
+      [['bus.ts', '  if (packet[4] !== rt.life || !localOf(rt, to)) return;', '  if (!localOf(rt, to)) return;']],
+      'link-restart',
+      /takes app/,
+    ],
+    [
+      'frames of a life that is over are taken',
+      [['bus.ts', 'return life === rt.peers[board].life && ready(rt, board);', 'return ready(rt, board);']],
+      'link-restart',
+      /takes app/,
+    ],
+    [
+      'an acknowledgement of a life that is over counts',
+      [['bus.ts', 'board === rt.board || rt.peers[board].life !== byLife) return;', 'board === rt.board) return;']],
+      'link-restart',
+      /counts as acknowledged, and was never taken/,
+    ],
+    [
+      'a channel to who begins anew is not begun again',
+      [['beat.ts', '    renewTo(rt, [gone[i]]);\n', '']],
+      'link-restart',
+      /takes app|never arrive|never acknowledged/,
+    ],
+    [
       'nothing is repeated',
-      [['channel.ts', '      repeatHead(rt, outgoing, board);\n    }\n  }', '    }\n  }']],
+      [['channel.ts', '      repeatHead(rt, outgoing, board);\n    }\n    if (next', '    }\n    if (next']],
       'link',
       /never arrive/,
     ],

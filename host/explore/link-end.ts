@@ -5,21 +5,23 @@ import type { Process } from '../../firmware/core/core.ts';
 import type { Application, Operation, Pid } from '../../firmware/core/types.ts';
 import { REPEAT_MS } from '../../firmware/limits.ts';
 import { crc32 } from '../../firmware/link/crc.ts';
-import type { Local, Outgoing, Runtime } from '../../firmware/state.ts';
+import type { Local, Outgoing, Peer, Runtime } from '../../firmware/state.ts';
 import { closedStore } from '../../firmware/store.ts';
 import type { Hal } from '../../hal/hal.ts';
 import type { LinkShape } from './link-shapes.ts';
 
 /** An end of the link, as plain data. */
 export interface End {
-  boot: number;
-  /** boot of the other board, as this one knows it */
+  /** boot at which its process began */
+  life: number;
+  /** life of the other board, as this one knows it; 0: it has not heard of it yet */
   peer: number;
   self: Process;
   outgoing: Outgoing[];
   stash: Runtime['stash'];
   acks: Runtime['acks'];
-  power: number;
+  /** how often it may still begin anew */
+  restarts: number;
 }
 
 const NO_APP: Application = {
@@ -66,8 +68,8 @@ export function processOf(pid: Pid, role: 'active' | 'seat', live: Pid[]): Proce
   return create(setup, NO_APP);
 }
 
-export function endOf(self: Process, power: number): End {
-  return { boot: 1, peer: 1, self, outgoing: [], stash: [], acks: [], power };
+export function endOf(self: Process, restarts: number): End {
+  return { life: 1, peer: 1, self, outgoing: [], stash: [], acks: [], restarts };
 }
 
 /** The runtime of one end, made of its data. */
@@ -85,7 +87,10 @@ export function wake(
     hal,
     crc: crc32,
     store: closedStore(''),
-    life: end.boot,
+    life: end.life,
+    interrupted: '',
+    lost: '',
+    restart: false,
     clock: 0,
     replaying: 0,
     board,
@@ -118,6 +123,7 @@ export function sleep(rt: Runtime, end: End): void {
   end.outgoing = rt.outgoing;
   end.stash = rt.stash;
   end.acks = rt.acks;
+  end.peer = (rt.peers[1 - rt.board] as Peer).life;
   for (const outgoing of end.outgoing) {
     outgoing.due = 0;
     outgoing.repeatMs = REPEAT_MS;

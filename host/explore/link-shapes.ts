@@ -21,8 +21,10 @@ export interface LinkShape {
   verdict: boolean;
   /** repeat timers run out as moves of their own; what they put on the bus is on it in any case */
   repeats: boolean;
-  /** power cuts of each board */
-  power: number;
+  /** either board may lose power, at any time and any number of times, and takes up its log: its life goes on */
+  power: boolean;
+  /** so often may each board begin anew without a log: a new life, and channels that begin again at 1 */
+  restarts: number;
 }
 
 /** the process whose channel may be closed, and which may hand over to a seat */
@@ -32,8 +34,9 @@ function message(kind: Message['kind'], n: number, epoch: number, rest: Partial<
   return { kind, n, epoch, ...rest };
 }
 
-function app(n: number, epoch: number): Message {
-  return message('app', n, epoch, { q: n, k: 0, T: [], V: [], type: 0, data: n });
+/** Its data says which life of the channel it is of. */
+function app(n: number, epoch: number, life = 0): Message {
+  return message('app', n, epoch, { q: n, k: 0, T: [], V: [], type: 0, data: life });
 }
 
 /** A control message that asks for no answer; the last word of an epoch is one to the link. */
@@ -47,6 +50,14 @@ function report(n: number, epoch: number, cut: 'start' | 'cancel'): Message {
 
 const to1 = (life: number, ...messages: Message[]): Scripted[] =>
   messages.map((m) => ({ from: SENDER, to: 2, life, message: m }));
+/** the same messages in each of so many lives of the channel */
+const lives = (count: number, messages: number): Scripted[] => {
+  const out: Scripted[] = [];
+  for (let life = 0; life < count; life++) {
+    for (let n = 1; n <= messages; n++) out.push(...to1(life, app(n, 0, life)));
+  }
+  return out;
+};
 const toSeat = (from: Pid, life: number, ...messages: Message[]): Scripted[] =>
   messages.map((m) => ({ from, to: 1, life, message: m }));
 const handover = (n: number, epoch: number): Message => message('handover', n, epoch, { op: 'u1' });
@@ -68,7 +79,8 @@ export const LINK_SHAPES: LinkShape[] = [
     seat: false,
     repeats: true,
     verdict: false,
-    power: 0,
+    power: false,
+    restarts: 0,
   },
   {
     name: 'link-epoch',
@@ -77,7 +89,8 @@ export const LINK_SHAPES: LinkShape[] = [
     seat: false,
     repeats: true,
     verdict: false,
-    power: 0,
+    power: false,
+    restarts: 0,
   },
   {
     name: 'link-verdict',
@@ -86,25 +99,28 @@ export const LINK_SHAPES: LinkShape[] = [
     seat: false,
     repeats: true,
     verdict: true,
-    power: 0,
+    power: false,
+    restarts: 0,
   },
   {
     name: 'link-power',
-    bounds: '2 messages, 1 power cut of each end',
-    scripts: [to1(0, app(1, 0), app(2, 0))],
+    bounds: '3 messages, any power cuts of either end',
+    scripts: [to1(0, app(1, 0), app(2, 0), app(3, 0))],
     seat: false,
     repeats: true,
     verdict: false,
-    power: 1,
+    power: true,
+    restarts: 0,
   },
   {
     name: 'link-power-verdict',
-    bounds: '1 message, the last word, 1 verdict, 1 power cut of each end',
-    scripts: [to1(0, app(1, 0), last(2, 0))],
+    bounds: '2 messages, the last word, 1 verdict, any power cuts of either end',
+    scripts: [to1(0, app(1, 0), app(2, 0), last(3, 0))],
     seat: false,
     repeats: true,
     verdict: true,
-    power: 1,
+    power: true,
+    restarts: 0,
   },
   {
     name: 'link-inputs',
@@ -113,16 +129,18 @@ export const LINK_SHAPES: LinkShape[] = [
     seat: false,
     repeats: true,
     verdict: false,
-    power: 0,
+    power: false,
+    restarts: 0,
   },
   {
     name: 'link-inputs-power',
-    bounds: '2 inputs of a device, 1 power cut of each end',
-    scripts: [inputs(1, 2)],
+    bounds: '3 inputs of a device, any power cuts of either end',
+    scripts: [inputs(1, 2, 3)],
     seat: false,
     repeats: true,
     verdict: false,
-    power: 1,
+    power: true,
+    restarts: 0,
   },
   {
     name: 'link-seat',
@@ -134,6 +152,40 @@ export const LINK_SHAPES: LinkShape[] = [
     seat: true,
     repeats: false,
     verdict: false,
-    power: 0,
+    power: false,
+    restarts: 0,
+  },
+  {
+    name: 'link-seat-power',
+    bounds: 'the same, any power cuts of either end',
+    scripts: [
+      [...toSeat(0, 0, handover(1, 0), report(2, 0, 'cancel')), ...toSeat(0, 1, handover(1, 1), report(2, 1, 'start'))],
+      [...toSeat(4, 0, report(1, 0, 'cancel')), ...toSeat(4, 1, report(1, 1, 'start'))],
+    ],
+    seat: true,
+    repeats: false,
+    verdict: false,
+    power: true,
+    restarts: 0,
+  },
+  {
+    name: 'link-restart',
+    bounds: '2 messages in each life of the channel, 1 restart of each end without a log',
+    scripts: [lives(3, 2)],
+    seat: false,
+    repeats: true,
+    verdict: false,
+    power: false,
+    restarts: 1,
+  },
+  {
+    name: 'link-restart-power',
+    bounds: '1 message in each life, 1 restart of each end without a log, any power cuts of either end',
+    scripts: [lives(3, 1)],
+    seat: false,
+    repeats: true,
+    verdict: false,
+    power: true,
+    restarts: 1,
   },
 ];

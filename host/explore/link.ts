@@ -3,13 +3,16 @@
 // arrive at any time, any number of times, or never: that is loss, repetition, delay and change of order, all of them
 // and without a bound. What arrives damaged is dropped by its CRC, as if it were lost.
 
+import { takeBack } from '../../firmware/base.ts';
 import { hearPacket } from '../../firmware/bus.ts';
 import { enqueue, outgoingOf, repeatDue } from '../../firmware/channel.ts';
 import { renumber } from '../../firmware/core/process.ts';
-import type { Pid } from '../../firmware/core/types.ts';
+import type { Message, Pid } from '../../firmware/core/types.ts';
 import { REPEAT_MAX_MS } from '../../firmware/limits.ts';
+import { crc32 } from '../../firmware/link/crc.ts';
 import { pump, release } from '../../firmware/runtime.ts';
 import type { Runtime } from '../../firmware/state.ts';
+import { encodePacket, PACKET_BEAT } from '../../firmware/wire.ts';
 import type { End } from './link-end.ts';
 import { endOf, hex, OPERATION, processOf, sleep, wake } from './link-end.ts';
 import type { LinkShape, Scripted } from './link-shapes.ts';
@@ -21,8 +24,11 @@ export { LINK_SHAPES } from './link-shapes.ts';
 
 interface Link {
   ends: [End, End];
-  /** by script: how much of it is sent */
+  /** by script: how much of it is sent; and of what is, how much has ever been acknowledged, to a sender that heard it */
   sent: number[];
+  heard: number[];
+  /** which life the channels are in */
+  life: number;
   /** by script: what the receiver has taken, in order: life and number */
   taken: [number, number][][];
   /** by script: frames of it that were refused as too late are lost for good */
@@ -59,8 +65,10 @@ export class LinkSystem {
     const self = shape.seat ? processOf(1, 'seat', live) : processOf(2, 'active', live);
     if (shape.seat) self.staged = OPERATION;
     return {
-      ends: [endOf(processOf(0, 'active', live), shape.power), endOf(self, shape.power)],
+      ends: [endOf(processOf(0, 'active', live), shape.restarts), endOf(self, shape.restarts)],
       sent: shape.scripts.map(() => 0),
+      heard: shape.scripts.map(() => 0),
+      life: 0,
       taken: shape.scripts.map(() => []),
       closed: false,
       bus: [],
@@ -86,7 +94,22 @@ export class LinkSystem {
     release(rt);
     sleep(rt, end);
     if (board === 1) this.look(link, epoch);
+    else if (this.shape.power) this.listen(link);
     return frames;
+  }
+
+  /** How much of each script its sender knows to be taken. */
+  private listen(link: Link): void {
+    this.shape.scripts.forEach((script, s) => {
+      const sent = link.sent[s] as number;
+      const queue = this.queueOf(link, script).length;
+      link.heard[s] = Math.max(link.heard[s] as number, sent - queue);
+    });
+  }
+
+  private queueOf(link: Link, script: Scripted[]): Message[] {
+    const [first] = script as [Scripted];
+    return link.ends[0].outgoing.find((o) => o.from === first.from && o.to === first.to)?.queue ?? [];
   }
 
   private put(link: Link, frames: string[]): void {
@@ -99,11 +122,14 @@ export class LinkSystem {
     const { events } = this;
     this.events = [];
     for (const event of events) {
+      if (event.kind === 'reborn') continue;
       const n = numberIn(event);
       const s = this.shape.scripts.findIndex((script) => script[0]?.from === (event.from ?? -1));
       const taken = link.taken[s] as [number, number][];
       const script = this.shape.scripts[s] as Scripted[];
-      const which = script.findIndex((one) => numberIn(one.message) === n && one.message.epoch === event.epoch);
+      const which = script.findIndex(
+        ({ message }) => numberIn(message) === n && message.epoch === event.epoch && message.data === event.data,
+      );
       const one = script[which];
       if (!one || which >= (link.sent[s] as number)) {
         this.say('fifo', `takes ${event.kind} ${n}, which was never sent`);
@@ -123,7 +149,7 @@ export class LinkSystem {
     }
   }
 
-  private events: { kind: string; from: Pid; n: number; epoch: number }[] = [];
+  private events: { kind: string; from: Pid; n: number; epoch: number; data?: unknown }[] = [];
 
   /** What may happen in a state: each as what comes of it. */
   next(link: Link): [string, Link][] {
@@ -137,7 +163,7 @@ export class LinkSystem {
     };
     shape.scripts.forEach((script, s) => {
       const one = script[link.sent[s] as number];
-      if (!one) return;
+      if (!one || (shape.restarts > 0 && one.life !== link.life)) return;
       go(`sends ${one.message.kind} ${numberIn(one.message)} of epoch ${one.message.epoch}`, (copy) =>
         this.send(copy, s),
       );
@@ -172,14 +198,16 @@ export class LinkSystem {
     }
     for (const board of [0, 1] as const) {
       const end = link.ends[board];
-      if (end.power > 0) {
-        const name = board === 0 ? 'sender' : 'receiver';
-        go(`power cut of the ${name}`, (copy) => this.boot(copy, board));
+      const name = board === 0 ? 'sender' : 'receiver';
+      if (shape.power && board === 1) go('power cut of the receiver', (copy) => this.cutPower(copy, 1, []));
+      if (shape.power && board === 0) {
+        for (const from of this.bases(link)) {
+          go(`power cut of the sender, base behind ${from}`, (copy) => this.cutPower(copy, 0, from));
+        }
       }
-      if (end.peer < (link.ends[1 - board] as End).boot) {
-        go(`${board} hears that the other has booted`, (copy) => {
-          copy.ends[board].peer = (copy.ends[1 - board] as End).boot;
-        });
+      if (end.restarts > 0) go(`the ${name} begins anew`, (copy) => this.restart(copy, board));
+      if (end.peer < (link.ends[1 - board] as End).life) {
+        go(`the ${name} hears that the other has begun anew`, (copy) => this.put(copy, this.hear(copy, board)));
       }
     }
     return out;
@@ -216,24 +244,86 @@ export class LinkSystem {
     return this.with(link, board, (rt) => repeatDue(rt, REPEAT_MAX_MS), REPEAT_MAX_MS);
   }
 
-  /** What a boot finds: the process as it was, all that it sent since its base, and nothing of what it was told. */
-  private boot(link: Link, board: 0 | 1): void {
+  /** From where on a base of the sender may hold the scripts: what was acknowledged before it is not in it. */
+  private bases(link: Link): number[][] {
+    let out: number[][] = [[]];
+    this.shape.scripts.forEach((script, s) => {
+      const sent = link.sent[s] as number;
+      const life = this.shape.restarts > 0 ? link.life : (script[sent - 1]?.life ?? 0);
+      let first = 0;
+      while (first < sent && (script[first] as Scripted).life < life) first++;
+      const more: number[][] = [];
+      for (const list of out) {
+        for (let from = Math.min(first, sent); from <= Math.max(first, link.heard[s] as number); from++) {
+          more.push([...list, from]);
+        }
+      }
+      out = more;
+    });
+    return out;
+  }
+
+  /**
+   * Power goes, and the log is taken up: the process is as it was, and in the life that it was in. The sender has what its
+   * base held and all that was sent since, whether acknowledged or not; who has to be acknowledged, and what came too
+   * early, is forgotten.
+   */
+  private cutPower(link: Link, board: 0 | 1, from: number[]): void {
     const end = link.ends[board];
-    end.boot++;
-    end.power--;
     end.stash = [];
     end.acks = [];
-    end.outgoing = [];
-    if (board === 1) return;
-    this.shape.scripts.forEach((script, s) => {
-      const sent = script.slice(0, link.sent[s]);
-      for (const one of sent) {
-        const frames = this.with(link, 0, (rt) => {
-          enqueue(outgoingOf(rt, one.from, one.message.device ?? -1, one.to), structuredClone(one.message));
-        });
-        this.put(link, frames);
-      }
+    const frames = this.with(link, board, (rt) => {
+      if (board === 1) return;
+      this.shape.scripts.forEach((script, s) => {
+        const [{ from: pid, to, message }] = script as [Scripted];
+        const all = script.slice(0, link.sent[s]).map((one) => structuredClone(one.message));
+        const known = all
+          .slice(0, from[s])
+          .reverse()
+          .find((m) => m.kind === 'app');
+        const base = pid < 0 && all.length > 0 ? numberIn(message) : 0;
+        const old = rt.outgoing.filter((o) => o.from !== pid || o.to !== to);
+        const device = message.device ?? -1;
+        // what the base held, and what its events since send again
+        const held = (from[s] as number) + 1;
+        const queue = all.slice(from[s], held);
+        takeBack(rt, pid === SENDER ? pid : -1, [[pid, device, to, base, known?.q ?? 0, queue]], []);
+        if (pid !== SENDER) rt.outgoing = old.concat(rt.outgoing.filter((o) => o.from === pid && o.to === to));
+        for (const m of all.slice(held)) enqueue(outgoingOf(rt, pid, device, to), m);
+      });
     });
+    this.put(link, frames);
+  }
+
+  /** A board begins anew without a log: another life, new processes, and it knows of nobody. */
+  private restart(link: Link, board: 0 | 1): void {
+    const end = link.ends[board];
+    const { pid, live } = end.self;
+    const before = end.restarts;
+    Object.assign(end, endOf(processOf(pid, 'active', live), before - 1), { life: end.life + 1, peer: 0 });
+    if (board === 0) this.begin(link);
+  }
+
+  /** The channels begin again at 1. */
+  private begin(link: Link): void {
+    link.life++;
+    this.shape.scripts.forEach((script, s) => {
+      const at = script.findIndex((one) => one.life === link.life);
+      link.sent[s] = at < 0 ? script.length : at;
+      link.heard[s] = link.sent[s] as number;
+    });
+  }
+
+  /** A beat of the other board, which tells its life. */
+  private hear(link: Link, board: 0 | 1): string[] {
+    const { self, life } = link.ends[1 - board] as End;
+    const known = link.ends[board].peer;
+    const entry = [self.pid, self.role, self.epoch, [], [], [], []];
+    const frames = this.with(link, board, (rt) => {
+      hearPacket(rt, encodePacket([PACKET_BEAT, 1 - board, life, 0, 'p', '', [entry]], crc32));
+    });
+    if (board === 0 && known > 0) this.begin(link);
+    return frames;
   }
 
   /** What must hold in every state. */
@@ -241,9 +331,8 @@ export class LinkSystem {
     const { shape } = this;
     shape.scripts.forEach((script, s) => {
       const sent = script.slice(0, link.sent[s]);
-      const life = sent[sent.length - 1]?.life ?? 0;
-      const queue =
-        link.ends[0].outgoing.find((o) => o.from === script[0]?.from && o.to === script[0]?.to)?.queue ?? [];
+      const life = shape.restarts > 0 ? link.life : (sent[sent.length - 1]?.life ?? 0);
+      const queue = this.queueOf(link, script);
       for (const one of sent) {
         const n = numberIn(one.message);
         if (one.life !== life || queue.some((m) => numberIn(m) === n && m.epoch === one.message.epoch)) continue;
@@ -260,12 +349,16 @@ export class LinkSystem {
   /** From here, with all frames lost and a bus that loses none any more, everything is taken and acknowledged. */
   comesToRest(before: Link): void {
     const link = JSON.parse(JSON.stringify(before)) as Link;
-    this.shape.scripts.forEach((script, s) => {
-      while ((link.sent[s] as number) < script.length) this.send(link, s);
+    for (const board of [0, 1] as const)
+      if (link.ends[board].peer < (link.ends[1 - board] as End).life) this.hear(link, board);
+    const upTo = (s: number): number => {
+      const script = this.shape.scripts[s] as Scripted[];
+      return this.shape.restarts > 0 ? script.filter((one) => one.life <= link.life).length : script.length;
+    };
+    this.shape.scripts.forEach((_, s) => {
+      while ((link.sent[s] as number) < upTo(s)) this.send(link, s);
     });
     link.bus = [];
-    link.ends[0].peer = link.ends[1].boot;
-    link.ends[1].peer = link.ends[0].boot;
     for (let round = 0; round < 60; round++) {
       const frames: [number, string][] = [];
       for (const board of [0, 1]) for (const frame of this.repeat(link, board)) frames.push([1 - board, frame]);
@@ -279,7 +372,7 @@ export class LinkSystem {
     this.judge(link);
     if (link.closed) return;
     this.shape.scripts.forEach((script, s) => {
-      const life = (script[script.length - 1] as Scripted).life;
+      const life = this.shape.restarts > 0 ? link.life : (script[script.length - 1] as Scripted).life;
       const missing = script.filter((one) => one.life === life).length;
       const taken = (link.taken[s] as [number, number][]).filter(([l]) => l === life).length;
       if (taken < missing)

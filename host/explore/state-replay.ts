@@ -8,6 +8,7 @@ import type { TraceLine, Violation } from '../check/types.ts';
 import { processName } from './shape.ts';
 import { coreKey } from './state-local.ts';
 import type { Action, System } from './state-system.ts';
+import { wordEvent } from './state-system.ts';
 import type { Store } from './storage.ts';
 import { FAILS_MIGRATE, restore, writeBase } from './storage.ts';
 import type { DeviceState, World } from './world.ts';
@@ -71,7 +72,7 @@ export function act(world: World, action: Action): void {
       crash(world, action.pid, (key) => action.lost[key] ?? 0);
       break;
     case 'word':
-      give(world, action.pid, { kind: 'word', t: 0, seed: 0, word: action.word, op: action.op });
+      give(world, action.pid, wordEvent(action.word, action.op));
       break;
     case 'timer':
       give(world, action.pid, { kind: 'timer', t: 0, seed: action.seed, name: action.name });

@@ -48,6 +48,14 @@ export interface Wrong {
   why: string;
 }
 
+/** An operator's word; the runtime's own abort says why. */
+export function wordEvent(word: 'start' | 'commit' | 'abort', op: string | undefined): Event {
+  const event: Event = { kind: 'word', t: 0, seed: 0, word };
+  if (op !== undefined) event.op = op;
+  if (word === 'abort') event.why = 'the journal is full';
+  return event;
+}
+
 interface Device {
   driver: Driver;
   epoch: number;
@@ -655,7 +663,7 @@ export class System {
       this.run(
         row,
         a,
-        this.fixed(place, () => ({ kind: 'word', t: 0, seed: 0, word, op })),
+        this.fixed(place, () => wordEvent(word, op)),
       );
     } else if (kind === 11) this.beat(row, a);
     else if (kind === DRIVE) this.drive(row, a);

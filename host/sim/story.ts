@@ -110,7 +110,8 @@ export class Story {
       if (this.random() < 0.85) return;
       left.words--;
       const word = this.random() < 0.85 ? 'commit' : 'abort';
-      give(w, cell, { kind: 'word', t: 0, seed: 0, word });
+      const why = word === 'abort' && left.words % 2 === 0 ? { why: 'the journal is full' } : {};
+      give(w, cell, { kind: 'word', t: 0, seed: 0, word, ...why });
       return;
     }
     if (self.staged) {
