@@ -29,24 +29,14 @@ export const WITHOUT: Record<string, string> = {
   '2.4': 'assumed of tests',
   '2.5': 'assumed of applications',
   // not of the core: mistakes against them are planted in the firmware by `npm run power -- boards --planted`
-  '6.3': 'of the board: one log',
   '6.4': 'of the board: what the log holds, and a replay that is not believed (test/durable.test.ts)',
-  '6.5': 'of the board: bases; planted: without what is not acknowledged, without outputs, a stopped process’s queue',
   '6.6': 'of the board: sessions; planted: a session without all its bases is taken up',
-  '6.7': 'of the board: lives',
+  '6.7': 'of the board: lives; planted in the link (test/explore.test.ts)',
   '6.8': 'of the board: drivers; planted: done, and not durable',
   '6.9': 'of the board: what a boot completes',
   '6.10': 'of the board: resets (test/durable.test.ts)',
   '6.11': 'of the board: bounds (test/durable.test.ts)',
   '6.12': 'of the board: a new version that was away',
-  '6.4': "the runtime's, not the core's: test/durable.test.ts has components that cheat",
-  '6.6': "the runtime's, not the core's: npm run power cuts power there",
-  '6.7': "the runtime's, not the core's: test/explore.test.ts plants mistakes in the link",
-  '6.8': "the runtime's, not the core's: test/durable.test.ts",
-  '6.9': "the runtime's, not the core's: npm run power cuts power there",
-  '6.10': "the runtime's, not the core's: test/durable.test.ts",
-  '6.11': "the runtime's and the ring's, not the core's: test/ring.test.ts, npm run power",
-  '6.12': "the runtime's, not the core's: test/durable.test.ts",
 };
 
 /** In the order of the document. */
