@@ -1028,3 +1028,37 @@ test('where events are durable at all times, a power cut is a pause at any time'
   await judged(r, 'always');
   wheelInOrder(r, 2, 'always');
 });
+
+test('a state that is longer than a record is handed over, and taken up, across power cuts', async () => {
+  const big = `initial: function () { var all = []; for (var i = 0; i < 1500; i++) all.push(100000 + i); return { n: 0, all: all }; },
+    on: { Rate: function (s, event, io) { s.n++; s.all[s.n % 8]++; io.send('Attitude', { angle: 0, n: s.n }); } }`;
+  const made = upgradeOf(
+    base((plan) => {
+      plan.durability = 'guard';
+    }),
+    { components: { [ESTIMATOR]: { fields: big } } },
+  );
+  made.plan.upgrade = null;
+  const r = await up({ version: versionOf(made.plan, made.modules) });
+  const upgrade = await staged(r, { components: { [ESTIMATOR]: { board: SPARE, fields: big }, [CONTROLLER]: {} } });
+  const since = r.lines.length;
+  const asked = r.lab.request('control', 'word', { word: 'start', op: upgrade.hash });
+  await killInCut(r, ['spare'], since, () => ({ at: 'flash', more: 1, how: 'half', offMs: 100 }));
+  await asked;
+  await r.wait(700);
+  expect(new Set(Object.values(r.decisions(2)))).toEqual(new Set(['start']));
+  for (const board of ['spare', 'compute']) {
+    r.lab.kill(board, { at: 'call', more: 2, offMs: 100 });
+    await r.wait(500);
+  }
+  expect(
+    r
+      .notes('boot')
+      .filter((line) => line.note?.resumed)
+      .map((line) => line.board),
+  ).toEqual(['spare', 'spare', 'compute']);
+  expect(await r.end('commit')).toMatchObject({ cut: 'commit' });
+  await r.wait(300);
+  expect(await roles(r)).toEqual(NEW);
+  await judged(r, 'long');
+});
