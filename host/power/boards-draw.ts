@@ -54,8 +54,20 @@ export interface Round {
   aims: Aim[];
 }
 
+/** What is drawn from less than all: for a mistake that only some of it can show. */
+export interface Wanted {
+  phases?: Phase[];
+  fates?: Fate[];
+  ends?: End[];
+  clusters?: number[][];
+  /** power cuts aimed at in each round */
+  aims?: number;
+  rounds?: number;
+}
+
 export interface Draw {
   seed: number;
+  wanted: Wanted;
   durability: 'guard' | 'always';
   /** board of the gyro */
   gyro: number;
@@ -99,6 +111,17 @@ const ALL: Phase[] = [...GUARDED, 'idle', 'staging', 'staged', 'after', 'after']
 export const ABSENT_MS = 8000;
 export const OUTLAST_MS = 700;
 
+const ENDS: End[] = ['commit', 'abort', 'policy'];
+
+const CLUSTERS: number[][] = [
+  [ESTIMATOR, CONTROLLER],
+  [SENSOR, ESTIMATOR, CONTROLLER],
+  [SENSOR],
+  [TELEMETRY],
+  [CONTROLLER],
+  [ESTIMATOR, CONTROLLER, ACTUATOR],
+];
+
 export function draw(seed: number, set: Partial<Draw> = {}): Draw {
   const random = createRandom(seed, 'boards');
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random.next() * list.length)] as T;
@@ -107,7 +130,8 @@ export function draw(seed: number, set: Partial<Draw> = {}): Draw {
   const loose = set.loose ?? (durability === 'guard' && random.next() < 0.2);
   const gyro = pick([SENSORS, SENSORS, SPARE, CONTROL]);
   const side = pick([SPARE, SPARE, COMPUTE]);
-  const phases = loose || durability === 'always' ? ALL : GUARDED;
+  const wanted = set.wanted ?? {};
+  const phases = wanted.phases ?? (loose || durability === 'always' ? ALL : GUARDED);
 
   const aim = (phase: Phase): Aim => ({
     phase,
@@ -122,15 +146,8 @@ export function draw(seed: number, set: Partial<Draw> = {}): Draw {
   });
 
   const round = (): Round => {
-    let fate: Fate = pick(FATES);
-    let cluster: number[] = pick<number[]>([
-      [ESTIMATOR, CONTROLLER],
-      [SENSOR, ESTIMATOR, CONTROLLER],
-      [SENSOR],
-      [TELEMETRY],
-      [CONTROLLER],
-      [ESTIMATOR, CONTROLLER, ACTUATOR],
-    ]);
+    let fate: Fate = pick(wanted.fates ?? FATES);
+    let cluster = pick(wanted.clusters ?? CLUSTERS);
     // the misbehaviour is the controller's
     if (fate !== 'good' && fate !== 'outlast' && !cluster.includes(CONTROLLER)) cluster = [CONTROLLER];
     // to be seen from outside
@@ -141,13 +158,13 @@ export function draw(seed: number, set: Partial<Draw> = {}): Draw {
       else cluster = [SENSOR];
     }
     const aims: Aim[] = [];
-    for (let i = 3 + below(3); i > 0; i--) aims.push(aim(pick(phases)));
+    for (let i = wanted.aims ?? 3 + below(3); i > 0; i--) aims.push(aim(pick(phases)));
     return {
       cluster,
       changed: cluster.includes(ESTIMATOR) && random.next() < 0.5,
       fate,
       after: 3 + below(25),
-      end: pick(['commit', 'abort', 'policy'] as const),
+      end: pick(wanted.ends ?? ENDS),
       word: pick([SENSORS, COMPUTE, CONTROL]),
       aims: fate === 'outlast' || fate === 'reset' ? aims.filter(({ phase }) => phase !== 'guard') : aims,
     };
@@ -155,6 +172,7 @@ export function draw(seed: number, set: Partial<Draw> = {}): Draw {
 
   const made: Draw = {
     seed,
+    wanted,
     durability,
     gyro,
     side,
@@ -164,7 +182,7 @@ export function draw(seed: number, set: Partial<Draw> = {}): Draw {
     flash: { ...pick(FLASHES), torn: pick<Torn>(TORN) },
     freshClocks: durability === 'always' && random.next() < 0.3,
     loose,
-    rounds: [round(), round()],
+    rounds: Array.from({ length: wanted.rounds ?? 2 }, round),
   };
   return { ...made, ...set };
 }

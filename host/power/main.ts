@@ -3,6 +3,7 @@
 import { parseArgs } from 'node:util';
 import { createTool, progress } from '../command/tool.ts';
 import { table } from '../command/output.ts';
+import { BOARDS_HELP, boardsCommand } from './boards.ts';
 import type { Part, Row, Scale } from './campaign.ts';
 import { FIRMWARE, FULL, PARTS, piecesOf, QUICK, replay, runPart, TEST } from './campaign.ts';
 import { PLANTED, runPlanted } from './planted.ts';
@@ -25,7 +26,8 @@ at all.
   --planted       mistakes planted in the ring, one at a time: each must be noticed
 `;
 
-const { usage, whole, run } = createTool('power');
+const tool = createTool('power');
+const { usage, whole, run } = tool;
 
 const SHOWN = 10;
 
@@ -126,12 +128,13 @@ async function ringCommand(args: string[]): Promise<boolean> {
 /** By their first argument. */
 const COMMANDS: Record<string, (args: string[]) => Promise<boolean>> = {
   ring: ringCommand,
+  boards: (args) => boardsCommand(args, tool),
 };
 
 await run(async () => {
   const [command, ...args] = process.argv.slice(2);
   if (command === undefined || command === '--help' || args.includes('--help')) {
-    say(HELP);
+    say(`${HELP}\n${BOARDS_HELP}`);
     return true;
   }
   const chosen = COMMANDS[command];

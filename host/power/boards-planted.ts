@@ -1,0 +1,176 @@
+// Mistakes that one can make in durable operation, planted in the boards' firmware one at a time: runs must notice each.
+// The numbers are those of PROTOCOL 9.
+
+import { changedText } from '../mutants/core.ts';
+import type { Change } from '../mutants/core.ts';
+import type { Draw, Wanted } from './boards-draw.ts';
+import { draw } from './boards-draw.ts';
+import type { Told } from './boards-job.ts';
+import { toldOf } from './boards-job.ts';
+import type { Phase } from './boards-phase.ts';
+import { runBoards } from './boards-run.ts';
+import { ACTUATOR, CONTROLLER, ESTIMATOR } from './boards-system.ts';
+
+export interface Planted {
+  name: string;
+  changes: Change[];
+  /** where it can be noticed */
+  set: Partial<Draw>;
+  /** the first run that notices it */
+  seed: number;
+}
+
+/** Power cuts around the cuts of the protocol, on a bus that loses something: more is on its way then. */
+function around(phases: Phase[], more: Partial<Draw> = {}, wanted: Wanted = {}): Partial<Draw> {
+  const bus = { loss: 0.12 };
+  return { durability: 'guard', loose: false, bus, wanted: { phases, rounds: 1, aims: 4, ...wanted }, ...more };
+}
+
+const GUARD: Partial<Draw> = { durability: 'guard', loose: false, wanted: { rounds: 1 } };
+const ALWAYS: Partial<Draw> = { durability: 'always', loose: false };
+
+function planted(name: string, set: Partial<Draw>, seed: number, ...changes: Change[]): Planted {
+  return { name, set, seed, changes };
+}
+
+export const PLANTED: Planted[] = [
+  planted(
+    '15 effects leave before they are durable',
+    GUARD,
+    1,
+    ['main.ts', '    commit(rt, logs(rt));\n', ''],
+    [
+      'main.ts',
+      '    if (rt.beatDue) sendBeat(rt);\n',
+      '    if (rt.beatDue) sendBeat(rt);\n    commit(rt, logs(rt));\n',
+    ],
+  ),
+  planted('16 a base without what is not acknowledged', around(['start', 'guard']), 1, [
+    'base.ts',
+    '    queues: queuesOf(rt, local.pid),\n',
+    '    queues: [],\n',
+  ]),
+  planted('24 a stopped process takes with it what it sent', around(['recovery', 'commit']), 1, [
+    'runtime.ts',
+    "if (rt.locals[i].self.role !== 'stopped') kept.push(rt.locals[i]);\n  rt.locals = kept;\n}\n\n/** Seats",
+    `{
+    const local = rt.locals[i];
+    if (local.self.role !== 'stopped') kept.push(local);
+    else for (let j = 0; j < rt.outgoing.length; j++) if (rt.outgoing[j].from === local.pid) clear(rt.outgoing[j]);
+  }
+  rt.locals = kept;
+}
+
+/** Seats`,
+  ]),
+  planted(
+    "24 the board's base without what stopped processes sent",
+    around(['commit'], {}, { fates: ['good'], ends: ['commit'] }),
+    1,
+    ['base.ts', '    queues: queuesOf(rt, -1),\n', '    queues: [],\n'],
+  ),
+  // nothing else would show it: bases are written where all that has happened is out
+  planted(
+    '25 bases before outputs are out, and without them',
+    around(
+      ['recovery', 'commit', 'start'],
+      { atLeastOnce: true },
+      {
+        clusters: [
+          [ESTIMATOR, CONTROLLER, ACTUATOR],
+          [CONTROLLER, ACTUATOR],
+        ],
+      },
+    ),
+    1,
+    ['main.ts', '    rt.flush();\n    release(rt);\n', '    rt.flush();\n    keepBases(rt);\n    release(rt);\n'],
+    ['base.ts', '    outputs: outputsOf(rt, local.pid),\n', '    outputs: [],\n'],
+  ),
+  planted('27 an old frame is refused without acknowledgement', GUARD, 1, [
+    'runtime.ts',
+    "  if (verdict === 'take' || verdict === 'repeat') {\n",
+    `  if (verdict === 'repeat' && message.epoch < (localOf(rt, to) as Local).self.epoch) return;
+  if (verdict === 'take' || verdict === 'repeat') {
+`,
+  ]),
+  planted(
+    'an output at most once is told of after it was done',
+    GUARD,
+    1,
+    ['device.ts', '  if (!device.latest && !device.atLeastOnce && !output.claimed) {', '  if (false) {'],
+    ['device.ts', '  if (!device.atLeastOnce) return;\n', ''],
+    ['device.ts', "  if (!rt.store.on || rt.lost !== '') return;\n  for (let d", '  if (rt) return;\n  for (let d'],
+  ),
+  planted('what a driver has done is forgotten', GUARD, 1, [
+    'resume.ts',
+    'else if (kind === FACT_DONE && state) admit(',
+    'else if (kind === FACT_DONE && state && !rt) admit(',
+  ]),
+  planted('an input is no fact', GUARD, 1, [
+    'device.ts',
+    '  recordFact(rt, [FACT_INPUT, d, state.inputs, data]);\n',
+    '',
+  ]),
+  planted('a session whose bases do not all stand is believed', GUARD, 1, [
+    'resume.ts',
+    'RECORD_BEGIN) {\n      out.open = false;',
+    'RECORD_BEGIN) {\n      out.open = true;',
+  ]),
+  planted('the end of a session is not told', { ...GUARD, loose: true }, 1, [
+    'store.ts',
+    '  write(rt, [{ kind: RECORD_END, bytes: encode([keep]) }]);\n  store.on = false;\n  store.full',
+    '  store.on = false;\n  store.full',
+  ]),
+  planted('a board that goes on says that it began anew', GUARD, 1, ['resume.ts', '  rt.life = base.life;\n', '']),
+  planted('board time begins again with the boot', { ...ALWAYS, freshClocks: true }, 1, [
+    'resume.ts',
+    '  rt.clock = Math.max(0, of.t / 1000 - rt.hal.now());\n',
+    '',
+  ]),
+  planted('of a board, the first process alone ends a cut with a base', ALWAYS, 1, [
+    'runtime.ts',
+    '  rebase(rt, local.pid);\n',
+    '',
+  ]),
+  planted('a base of an upgrade that is gone is in the way', ALWAYS, 1, [
+    'resume.ts',
+    '  if (!image) return;\n',
+    "  if (!image) throw new Error('the flash no longer holds version ' + base.plan);\n",
+  ]),
+  planted('held messages of a former life are delivered', { ...GUARD, loose: true }, 1, [
+    'core/core.ts',
+    '    forgetHeld(self, pid, effects);\n',
+    '',
+  ]),
+];
+
+/** The boards' firmware with these changes. */
+export function changedBundle(changes: Change[], name: string): Promise<string> {
+  const entry = "import { boot } from './main.ts';\nglobalThis.understudy = { boot: boot };";
+  return changedText(entry, changes, name, 'iife');
+}
+
+export interface Caught {
+  planted: Planted;
+  /** the run that noticed; null: none has */
+  told: Told | null;
+  runs: number;
+  kills: number;
+  seconds: number;
+}
+
+/** Runs with it until one notices, at most so many. */
+export async function runPlanted(one: Planted, first: number, runs: number): Promise<Caught> {
+  const begun = performance.now();
+  const bundle = await changedBundle(one.changes, one.name);
+  const caught: Caught = { planted: one, told: null, runs: 0, kills: 0, seconds: 0 };
+  while (caught.runs < runs && !caught.told) {
+    const run = await runBoards(draw(first + caught.runs, one.set), bundle);
+    await run.rig.close();
+    caught.runs++;
+    caught.kills += run.killed.length;
+    if (run.complaints.length > 0) caught.told = toldOf(run);
+  }
+  caught.seconds = (performance.now() - begun) / 1000;
+  return caught;
+}
