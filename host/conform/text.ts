@@ -128,6 +128,9 @@ export function conformanceText(result: Conformance, header: TraceLine): string 
   for (const [board, version] of result.firmware) {
     out.push(`${board} ran firmware ${version}: it may have another core than this program, ${VERSION}`);
   }
+  if (result.repeated > 0) {
+    out.push(`${many(result.repeated, 'event')} done again after power cuts, as before`);
+  }
   if (result.interrupted > 0) {
     out.push(`${many(result.interrupted, 'call')} that the board interrupted counted as interrupted, and not run`);
   }
