@@ -305,6 +305,14 @@ describe('a testbed', () => {
     expect(text.err).toContain('next: npx understudy stage');
     for (const line of text.out.split('\n')) expect([...line].length, line).toBeLessThanOrEqual(100);
     expect(flight).toMatchObject({ cluster: ['estimator', 'controller'], refusals: [], added: [], removed: [] });
+    expect(text.out).toMatch(
+      /^durability guard: under guard events are on flash before their effects; a power cut is a pause$/m,
+    );
+    expect(text.out).toMatch(/^control +guard .* KB\/s +\d+ +\d+ days$/m);
+    expect(flight).toMatchObject({
+      durability: 'guard',
+      boards: [{ journal: { sectors: 63 }, always: null }, {}, {}, {}, {}],
+    });
   });
 
   test('a board without power is named, the others are shown and stay as they are', async () => {

@@ -104,7 +104,7 @@ describe('the cost formula, against what flash counts in the sample mission', ()
     for (const [way, changes] of Object.entries(WAYS)) {
       expect(await changedText("export { commit } from './store.ts';", changes, way, 'cjs')).toContain('commit');
     }
-    const figures = { messages: 100, seconds: 10, programs: 120, bytes: 6000, flashMs: 90, realMs: 5 };
+    const figures = { messages: 100, seconds: 10, programs: 120, bytes: 6000, flashMs: 90, cpuMs: 5 };
     const setting = { durability: 'guard', guarded: true, way: 'as it is', programBytes: 4, numbers: 0 } as const;
     const row = { setting, figures: { ...figures, most: { board: 'a', bytes: 4084 } }, speed: 0.5 };
     const text = durabilityText([{ title: 'under guard', rows: [row] }], false);

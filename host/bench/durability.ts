@@ -70,7 +70,7 @@ function sum(all: Figures[]): Figures {
       flashMs: a.flashMs + b.flashMs,
       // in a steady mission it is the same board each time
       most: { board: b.most.board, bytes: a.most.bytes + b.most.bytes },
-      realMs: a.realMs + b.realMs,
+      cpuMs: a.cpuMs + b.cpuMs,
     }),
     first,
   );
@@ -99,7 +99,7 @@ async function measureGroup(title: string, all: Setting[], turns: number, turnMs
     const own = flown[i] ?? [];
     const speeds = own.map((f, turn) => {
       const off = base[turn] as Figures;
-      return f.messages / f.realMs / (off.messages / off.realMs);
+      return f.messages / f.cpuMs / (off.messages / off.cpuMs);
     });
     return { setting, figures: sum(own), speed: median(speeds) };
   });

@@ -69,13 +69,13 @@ export function durabilityText(groups: Group[], quick: boolean): string {
     WIDTH,
   );
   for (const group of groups) {
-    lines.push('', `${group.title.toUpperCase()}: ${rateText(group)} on all boards`, '');
+    lines.push('', ...wrap(`${group.title.toUpperCase()}: ${rateText(group)} on all boards`, WIDTH), '');
     lines.push(...table(WIDTHS, [...HEAD, ...group.rows.map(rowText)]));
   }
   lines.push(
     '',
     ...wrap(
-      'Messages a second: of this machine, over those with durability off, the middle one of several turns. Flash: of all ' +
+      'Messages a second: of this machine’s processor, over those with durability off, the middle one of several turns. Flash: of all ' +
         'boards, bytes programmed with all that is around them, per message; ms as a typical part would take (30 µs + 2.5 µs ' +
         'a byte, 45 ms an erase, most of them ahead in idle time). Most on one: the board that writes most, whose erases an ' +
         `hour and lifetime follow, at ${number(CYCLES)} erases of each sector of its ring and the mission’s rate without ` +

@@ -55,8 +55,8 @@ function journalRow(board: string, when: string, journal: JournalPlan): string[]
 
 const DURABILITY: Record<string, string> = {
   off: 'off: nothing is kept on flash; if a board of the old version loses power, the guard is lost',
-  guard: 'guard: under guard an event is on flash before its effects are out; a power cut is a pause',
-  always: 'always: an event is on flash before its effects are out; a power cut is a pause',
+  guard: 'guard: under guard events are on flash before their effects; a power cut is a pause',
+  always: 'always: events are on flash before their effects; a power cut is a pause',
 };
 
 /** What durability costs, board by board, while the guard lasts, and with `always` at other times. */
