@@ -38,6 +38,7 @@ import { deliver, dropSeats, makeProcess, performAll, reportError, stepLocal, wi
 import { dropStaged, takeStaged } from './stage.ts';
 import type { Local, Runtime } from './state.ts';
 import { boardTime, localOf } from './state.ts';
+import { renewSession } from './store.ts';
 import type { Stream } from './store.ts';
 
 /** What the ring holds, as far as one reading tells. */
@@ -293,7 +294,9 @@ export function resume(rt: Runtime, of: Survey, images: Image[]): void {
   for (let i = 0; i < rt.locals.length; i++) if (rt.locals[i].self.cut) rt.locals[i].frozenAt = boardTime(rt);
   sortOutputs(rt);
   store.t = t;
-  store.on = true;
+  // what is done again is told before a base makes sure that it is not done once more
+  rt.flush();
+  renewSession(rt);
 }
 
 /** PROTOCOL 6: a process that does not do again what it had done is not believed. */

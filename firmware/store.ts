@@ -312,37 +312,67 @@ function written(rt: Runtime, stream: Stream, at: number, bytes: Uint8Array, t: 
   store.count.baseBytes += bytes.length;
 }
 
-/** A session begins: a base of everything as it is now, which nobody outside has seen yet. */
-function begin(rt: Runtime): void {
+/** A base of everything as it is now, which nobody outside has seen yet. */
+interface Opening {
+  t: number;
+  pids: Pid[];
+  bytes: Uint8Array[];
+  /** where each one's first record stands among the records */
+  first: number[];
+  records: RingRecord[];
+  /** all that the ring must have room for */
+  size: number;
+}
+
+function opening(rt: Runtime): Opening {
+  const out: Opening = { t: stamp(rt), pids: [BOARD_STREAM], bytes: [], first: [], records: [], size: 0 };
+  out.records.push({ kind: RECORD_BEGIN, bytes: encode([]) });
+  for (let i = 0; i < rt.locals.length; i++) out.pids.push(rt.locals[i].pid);
+  for (let i = 0; i < out.pids.length; i++) {
+    out.bytes.push(baseOf(rt, out.pids[i], out.t));
+    out.first.push(out.records.length);
+    const parts = baseRecords(out.pids[i], out.t, out.bytes[i]);
+    for (let j = 0; j < parts.length; j++) out.records.push(parts[j]);
+    out.size += out.bytes[i].length;
+  }
+  out.records.push({ kind: RECORD_READY, bytes: encode([]) });
+  return out;
+}
+
+function open(rt: Runtime, o: Opening): void {
   const store = rt.store;
-  const ring = store.ring as Ring;
-  store.streams = [];
-  const t = stamp(rt);
-  const records: RingRecord[] = [{ kind: RECORD_BEGIN, bytes: encode([]) }];
-  const bytes: Uint8Array[] = [];
-  const first: number[] = [];
-  addStream(store, BOARD_STREAM);
-  for (let i = 0; i < rt.locals.length; i++) addStream(store, rt.locals[i].pid);
-  let size = 0;
-  for (let i = 0; i < store.streams.length; i++) {
-    bytes.push(baseOf(rt, store.streams[i].pid, t));
-    first.push(records.length);
-    const parts = baseRecords(store.streams[i].pid, t, bytes[i]);
-    for (let j = 0; j < parts.length; j++) records.push(parts[j]);
-    size += bytes[i].length;
-  }
-  records.push({ kind: RECORD_READY, bytes: encode([]) });
-  // what is left of before may help a process that begins anew; where there is no room it has to go
-  if (roomOf(ring) < 2 * size + RESERVE_BYTES) reclaim(ring, ring.end);
-  if (roomOf(ring) < 2 * size + RESERVE_BYTES) {
-    giveUp(rt, JOURNAL_SMALL + ': ' + size + ' B of checkpoints do not fit twice into ' + roomOf(ring) + ' B');
-    return;
-  }
-  const places = write(rt, records);
+  const places = write(rt, o.records);
   if (!places) return;
   store.on = true;
-  for (let i = 0; i < store.streams.length; i++) written(rt, store.streams[i], places[first[i]], bytes[i], t);
-  reclaim(ring, places[0]);
+  store.streams = [];
+  for (let i = 0; i < o.pids.length; i++) {
+    written(rt, addStream(store, o.pids[i]), places[o.first[i]], o.bytes[i], o.t);
+  }
+  reclaim(store.ring as Ring, places[0]);
+}
+
+/** A session begins. */
+function begin(rt: Runtime): void {
+  const ring = rt.store.ring as Ring;
+  const o = opening(rt);
+  // what is left of before may help a process that begins anew; where there is no room it has to go
+  if (roomOf(ring) < 2 * o.size + RESERVE_BYTES) reclaim(ring, ring.end);
+  if (roomOf(ring) >= 2 * o.size + RESERVE_BYTES) open(rt, o);
+  else giveUp(rt, JOURNAL_SMALL + ': ' + o.size + ' B of checkpoints do not fit twice into ' + roomOf(ring) + ' B');
+}
+
+/**
+ * A boot has taken up a session, and goes on with one of its own: else each boot would use up what it cannot write to any
+ * more, and in a row they would fill the ring (hal/FLASH.md 6). Until all of it stands the old one counts.
+ */
+export function renewSession(rt: Runtime): void {
+  const store = rt.store;
+  const ring = store.ring as Ring;
+  store.on = true;
+  const last = oldest(store);
+  if (last) reclaim(ring, last.at);
+  const o = opening(rt);
+  if (roomOf(ring) >= o.size + RESERVE_BYTES) open(rt, o);
 }
 
 /** Nothing is recorded any more. `keep`: a boot may begin with the state of the bases (PROTOCOL 6, outside the guard). */
