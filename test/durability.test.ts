@@ -63,7 +63,7 @@ describe('the cost formula, against what flash counts in the sample mission', ()
     ['guard', true, 256],
     ['always', false, 4],
   ] as const)(
-    '%s, guarded %s, program units of %i bytes: each board within 15 %%',
+    '%s, guarded %s, program units of %i bytes: all boards, and the busiest, within 15 %',
     async (durability, guarded, unit) => {
       const setting = { durability, guarded, way: 'as it is', programBytes: unit, numbers: 0 } as const;
       const { base: from, upgrade } = await versionsOf(setting);

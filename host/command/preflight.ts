@@ -70,8 +70,8 @@ function journalLines(flight: Preflight): string[] {
   const lines = [
     '',
     table(head, rows),
-    'at the rates of the description (perSecond; a device without one: its fastest message); timers come on',
-    `top. bases: checkpoints in the journal, estimated. lasts: until sectors have ${CYCLES} erases, if it went on`,
+    'at the rates of perSecond (a device without one: its component’s fastest message), without timers;',
+    `bases: checkpoints, estimated; lasts: until its sectors have ${CYCLES} erases, if it went on`,
   ];
   const seconds = flight.policy.commitAfterMs / 1000;
   const wear = flight.boards.map(({ board, journal }): [string, number] => {
