@@ -32,6 +32,10 @@ export interface Aim {
   offMs: number;
   /** power goes again while the board boots, so many times; each after so many more of the same */
   again: number[];
+  /** in a cut: not before the board has told of such an effect */
+  upon?: 'freeze' | 'report' | 'decide';
+  /** armed when this one has come about */
+  next?: Aim;
 }
 
 /** `outlast`: a board with nothing but new versions stays off for too long. `reset`: a watchdog, within a new version. */
@@ -60,6 +64,12 @@ export interface Wanted {
   fates?: Fate[];
   ends?: End[];
   clusters?: number[][];
+  boards?: number[];
+  /** from so many to so many lines or ms */
+  later?: [number, number];
+  offMs?: number[];
+  /** from so many to so many operations of the flash; of nothing else */
+  operations?: [number, number];
   /** power cuts aimed at in each round */
   aims?: number;
   rounds?: number;
@@ -107,6 +117,9 @@ const FLASHES: Omit<Geometry, 'torn'>[] = [
 const GUARDED: Phase[] = ['start', 'start', 'guard', 'guard', 'recovery', 'commit', 'recovery', 'commit'];
 const ALL: Phase[] = [...GUARDED, 'idle', 'staging', 'staged', 'after', 'after'];
 
+/** Short ones: counted in lines. */
+export const CUT_PHASES: Phase[] = ['start', 'recovery', 'commit'];
+
 /** Time after which a board without power is given up, ms; where it must be: */
 export const ABSENT_MS = 8000;
 export const OUTLAST_MS = 700;
@@ -135,13 +148,21 @@ export function draw(seed: number, set: Partial<Draw> = {}): Draw {
 
   const aim = (phase: Phase): Aim => ({
     phase,
-    board: below(BOARDS.length),
-    later: ['start', 'recovery', 'commit'].includes(phase) ? below(pick([3, 25])) : below(pick([3, 40, 900])),
-    at: phase === 'guard' ? pick(['call', 'flash', 'flash', 'mark']) : pick(['call', 'flash', 'flash']),
-    more: below(pick([2, 8, 30])),
+    board: wanted.boards ? pick(wanted.boards) : below(BOARDS.length),
+    later: wanted.later
+      ? wanted.later[0] + below(wanted.later[1] - wanted.later[0])
+      : below(pick(CUT_PHASES.includes(phase) ? [3, 25] : [3, 40, 900])),
+    at: wanted.operations
+      ? 'flash'
+      : phase === 'guard'
+        ? pick(['call', 'flash', 'flash', 'mark'])
+        : pick(['call', 'flash', 'flash']),
+    more: wanted.operations
+      ? wanted.operations[0] + below(wanted.operations[1] - wanted.operations[0])
+      : below(pick([2, 8, 30])),
     how: pick(CUTS),
     seed: 1 + below(1 << 20),
-    offMs: pick([1, 5, 100, 700]),
+    offMs: pick(wanted.offMs ?? [1, 5, 100, 700]),
     again: random.next() < 0.25 ? [below(9), ...(random.next() < 0.3 ? [below(9)] : [])] : [],
   });
 

@@ -3,19 +3,19 @@
 
 import { changedText } from '../mutants/core.ts';
 import type { Change } from '../mutants/core.ts';
-import type { Draw, Wanted } from './boards-draw.ts';
+import type { Aim, Draw, Round, Wanted } from './boards-draw.ts';
 import { draw } from './boards-draw.ts';
 import type { Told } from './boards-job.ts';
 import { toldOf } from './boards-job.ts';
 import type { Phase } from './boards-phase.ts';
 import { runBoards } from './boards-run.ts';
-import { ACTUATOR, CONTROLLER, ESTIMATOR } from './boards-system.ts';
+import { ACTUATOR, COMPUTE, CONTROL, CONTROLLER, ESTIMATOR, SENSORS } from './boards-system.ts';
 
 export interface Planted {
   name: string;
   changes: Change[];
   /** where it can be noticed */
-  set: Partial<Draw>;
+  set: Partial<Draw> | ((seed: number) => Partial<Draw>);
   /** the first run that notices it */
   seed: number;
 }
@@ -29,7 +29,52 @@ function around(phases: Phase[], more: Partial<Draw> = {}, wanted: Wanted = {}):
 const GUARD: Partial<Draw> = { durability: 'guard', loose: false, wanted: { rounds: 1 } };
 const ALWAYS: Partial<Draw> = { durability: 'always', loose: false };
 
-function planted(name: string, set: Partial<Draw>, seed: number, ...changes: Change[]): Planted {
+function aimAt(phase: Phase, board: number, seed: number, more: number, rest: Partial<Aim> = {}): Aim {
+  return { phase, board, later: 0, at: 'call', more, how: 'done', seed, offMs: 5, again: [], ...rest };
+}
+
+function oneRound(round: Partial<Round>, more: Partial<Draw>): Partial<Draw> {
+  const plain: Round = {
+    cluster: [CONTROLLER],
+    changed: false,
+    fate: 'good',
+    after: 3,
+    end: 'commit',
+    word: SENSORS,
+    aims: [],
+  };
+  return { ...GUARD, gyro: SENSORS, bus: {}, rounds: [{ ...plain, ...round }], ...more };
+}
+
+/**
+ * A commit: the actuator's board loses power when it has reported, and has perhaps not heard the shadow yet, which
+ * decides then and stops; then the shadow's board does.
+ */
+function leftBehind(seed: number): Partial<Draw> {
+  const next = aimAt('commit', COMPUTE, seed, seed % 6, { upon: 'decide' });
+  const first = aimAt('commit', CONTROL, seed, 2 + (seed % 9), { upon: 'report', offMs: 700, next });
+  return oneRound({ aims: [first] }, {});
+}
+
+/** A recovery: power goes just before the outputs that a takeover causes. */
+function takenOver(seed: number): Partial<Draw> {
+  const aims = [aimAt('recovery', CONTROL, seed, seed % 3, { upon: 'decide' })];
+  return oneRound({ cluster: [CONTROLLER, ACTUATOR], fate: 'wrong', after: 5 + seed, aims }, { atLeastOnce: true });
+}
+
+/** A start: the sensor's board loses power while it begins its journal; what it sent is held elsewhere. */
+function formerLife(seed: number): Partial<Draw> {
+  const aims = [aimAt('start', SENSORS, seed, seed % 2, { at: 'flash', how: 'none' })];
+  return oneRound(
+    { cluster: [ESTIMATOR, CONTROLLER], word: COMPUTE, aims },
+    { loose: true, periodMs: 37, bus: { jitterMs: 12 } },
+  );
+}
+
+/** Upgrades that are none of the trouble. */
+const GOOD: Wanted = { fates: ['good'], ends: ['commit', 'abort'] };
+
+function planted(name: string, set: Planted['set'], seed: number, ...changes: Change[]): Planted {
   return { name, set, seed, changes };
 }
 
@@ -63,25 +108,15 @@ export const PLANTED: Planted[] = [
 
 /** Seats`,
   ]),
-  planted(
-    "24 the board's base without what stopped processes sent",
-    around(['commit'], {}, { fates: ['good'], ends: ['commit'] }),
-    1,
-    ['base.ts', '    queues: queuesOf(rt, -1),\n', '    queues: [],\n'],
-  ),
+  planted("24 the board's base without what stopped processes sent", leftBehind, 1, [
+    'base.ts',
+    '    queues: queuesOf(rt, -1),\n',
+    '    queues: [],\n',
+  ]),
   // nothing else would show it: bases are written where all that has happened is out
   planted(
     '25 bases before outputs are out, and without them',
-    around(
-      ['recovery', 'commit', 'start'],
-      { atLeastOnce: true },
-      {
-        clusters: [
-          [ESTIMATOR, CONTROLLER, ACTUATOR],
-          [CONTROLLER, ACTUATOR],
-        ],
-      },
-    ),
+    takenOver,
     1,
     ['main.ts', '    rt.flush();\n    release(rt);\n', '    rt.flush();\n    keepBases(rt);\n    release(rt);\n'],
     ['base.ts', '    outputs: outputsOf(rt, local.pid),\n', '    outputs: [],\n'],
@@ -95,49 +130,77 @@ export const PLANTED: Planted[] = [
   ]),
   planted(
     'an output at most once is told of after it was done',
-    GUARD,
+    {
+      ...GUARD,
+      atLeastOnce: false,
+      periodMs: 37,
+      wanted: { ...GOOD, phases: ['guard'], boards: [CONTROL], operations: [0, 6], aims: 6, rounds: 1 },
+    },
     1,
     ['device.ts', '  if (!device.latest && !device.atLeastOnce && !output.claimed) {', '  if (false) {'],
     ['device.ts', '  if (!device.atLeastOnce) return;\n', ''],
     ['device.ts', "  if (!rt.store.on || rt.lost !== '') return;\n  for (let d", '  if (rt) return;\n  for (let d'],
   ),
-  planted('what a driver has done is forgotten', GUARD, 1, [
-    'resume.ts',
-    'else if (kind === FACT_DONE && state) admit(',
-    'else if (kind === FACT_DONE && state && !rt) admit(',
-  ]),
-  planted('an input is no fact', GUARD, 1, [
-    'device.ts',
-    '  recordFact(rt, [FACT_INPUT, d, state.inputs, data]);\n',
-    '',
-  ]),
-  planted('a session whose bases do not all stand is believed', GUARD, 1, [
-    'resume.ts',
-    'RECORD_BEGIN) {\n      out.open = false;',
-    'RECORD_BEGIN) {\n      out.open = true;',
-  ]),
-  planted('the end of a session is not told', { ...GUARD, loose: true }, 1, [
-    'store.ts',
-    '  write(rt, [{ kind: RECORD_END, bytes: encode([keep]) }]);\n  store.on = false;\n  store.full',
-    '  store.on = false;\n  store.full',
-  ]),
+  planted(
+    'what a driver has done is forgotten',
+    {
+      ...GUARD,
+      periodMs: 37,
+      wanted: { phases: ['guard', 'recovery'], boards: [CONTROL, COMPUTE], aims: 5, rounds: 1 },
+    },
+    1,
+    [
+      'resume.ts',
+      'else if (kind === FACT_DONE && state) admit(',
+      'else if (kind === FACT_DONE && state && !rt) admit(',
+    ],
+  ),
+  planted(
+    'an input is no fact',
+    {
+      ...GUARD,
+      gyro: SENSORS,
+      periodMs: 37,
+      wanted: { ...GOOD, phases: ['guard'], boards: [SENSORS], aims: 5, rounds: 1 },
+    },
+    1,
+    ['device.ts', '  recordFact(rt, [FACT_INPUT, d, state.inputs, data]);\n', ''],
+  ),
+  planted(
+    'a session whose bases do not all stand is believed',
+    around(['start'], {}, { later: [0, 1], operations: [0, 4], aims: 3 }),
+    1,
+    ['resume.ts', 'RECORD_BEGIN) {\n      out.open = false;', 'RECORD_BEGIN) {\n      out.open = true;'],
+  ),
+  planted(
+    'the end of a session is not told',
+    { ...GUARD, loose: true, wanted: { phases: ['after'], aims: 4, rounds: 1 } },
+    1,
+    ['store.ts', '  records.push({ kind: RECORD_END, bytes: encode([keep]) });\n', ''],
+  ),
   planted('a board that goes on says that it began anew', GUARD, 1, ['resume.ts', '  rt.life = base.life;\n', '']),
   planted('board time begins again with the boot', { ...ALWAYS, freshClocks: true }, 1, [
     'resume.ts',
     '  rt.clock = Math.max(0, of.t / 1000 - rt.hal.now());\n',
     '',
   ]),
-  planted('of a board, the first process alone ends a cut with a base', ALWAYS, 1, [
-    'runtime.ts',
-    '  rebase(rt, local.pid);\n',
-    '',
-  ]),
-  planted('a base of an upgrade that is gone is in the way', ALWAYS, 1, [
-    'resume.ts',
-    '  if (!image) return;\n',
-    "  if (!image) throw new Error('the flash no longer holds version ' + base.plan);\n",
-  ]),
-  planted('held messages of a former life are delivered', { ...GUARD, loose: true }, 1, [
+  planted(
+    'of a board, the first process alone ends a cut with a base',
+    { ...ALWAYS, wanted: { ...GOOD, phases: ['staging'], ends: ['commit'], aims: 4, rounds: 2 } },
+    1,
+    ['runtime.ts', '  rebase(rt, local.pid);\n', ''],
+  ),
+  planted(
+    'a base of an upgrade that is gone is in the way',
+    { ...ALWAYS, wanted: { phases: ['staging'], aims: 4, rounds: 2 } },
+    1,
+    [
+      'resume.ts',
+      '  if (!image) return;\n',
+      "  if (!image) throw new Error('the flash no longer holds version ' + base.plan);\n",
+    ],
+  ),
+  planted('held messages of a former life are delivered', formerLife, 1, [
     'core/core.ts',
     '    forgetHeld(self, pid, effects);\n',
     '',
@@ -148,6 +211,11 @@ export const PLANTED: Planted[] = [
 export function changedBundle(changes: Change[], name: string): Promise<string> {
   const entry = "import { boot } from './main.ts';\nglobalThis.understudy = { boot: boot };";
   return changedText(entry, changes, name, 'iife');
+}
+
+/** Its run of this seed. */
+export function plantedDraw({ set }: Planted, seed: number): Draw {
+  return draw(seed, typeof set === 'function' ? set(seed) : set);
 }
 
 export interface Caught {
@@ -165,7 +233,7 @@ export async function runPlanted(one: Planted, first: number, runs: number): Pro
   const bundle = await changedBundle(one.changes, one.name);
   const caught: Caught = { planted: one, told: null, runs: 0, kills: 0, seconds: 0 };
   while (caught.runs < runs && !caught.told) {
-    const run = await runBoards(draw(first + caught.runs, one.set), bundle);
+    const run = await runBoards(plantedDraw(one, first + caught.runs), bundle);
     await run.rig.close();
     caught.runs++;
     caught.kills += run.killed.length;

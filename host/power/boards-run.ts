@@ -3,7 +3,7 @@
 import type { TraceLine } from '../check/types.ts';
 import type { Version } from '../operate/version.ts';
 import type { Aim, Draw, Round } from './boards-draw.ts';
-import { ABSENT_MS, OUTLAST_MS } from './boards-draw.ts';
+import { ABSENT_MS, CUT_PHASES, OUTLAST_MS } from './boards-draw.ts';
 import { judge } from './boards-judge.ts';
 import type { Phase } from './boards-phase.ts';
 import { Phases } from './boards-phase.ts';
@@ -113,11 +113,15 @@ class Runner {
     if (line.note?.kind === 'boot') this.booted(line.board ?? '', line.note.resumed === true);
     const before = this.phases.cut();
     this.phases.hear(line, now);
-    const cut = this.phases.cut();
-    if (cut !== before) this.lines = 0;
+    // a cut that ends with this line is still the one that it is aimed at
+    const cut = this.phases.cut() ?? before;
+    if (before === null) this.lines = 0;
     if (cut === null) return;
     this.lines++;
-    const due = this.waiting.filter((aim) => aim.phase === cut && aim.later < this.lines);
+    const due = this.waiting.filter(({ phase, later, upon, board }) => {
+      if (phase !== cut || later >= this.lines) return false;
+      return upon === undefined || (line.board === BOARDS[board] && line.effects?.some(({ kind }) => kind === upon));
+    });
     for (const aim of due) {
       this.waiting.splice(this.waiting.indexOf(aim), 1);
       this.arm(aim);
@@ -135,6 +139,7 @@ class Runner {
     const must = this.must.get(board) || always || this.phases.keeps(board, now);
     this.must.set(board, must);
     if (!must) this.phases.lose(board);
+    if (aim.next) this.waiting.push(aim.next);
     const [more, ...again] = aim.again;
     if (more !== undefined)
       this.arm({ ...aim, board: BOARDS.indexOf(board), at: more % 2 ? 'call' : 'flash', more, again });
@@ -222,7 +227,7 @@ class Runner {
   async round(running: Version, round: Round, number: number): Promise<Version> {
     const { phases, lab } = this;
     const upgrade = this.upgrade(running, round, number);
-    this.waiting = round.aims.filter(({ phase }) => ['start', 'recovery', 'commit'].includes(phase));
+    this.waiting = round.aims.filter(({ phase }) => CUT_PHASES.includes(phase));
     this.say(
       `round ${number}: ${round.fate}, ${round.end}, components ${round.cluster}${round.changed ? ', changed' : ''}`,
     );

@@ -15,7 +15,7 @@ import { toldOf } from './boards-job.ts';
 import type { Phase } from './boards-phase.ts';
 import { PHASES } from './boards-phase.ts';
 import type { Caught } from './boards-planted.ts';
-import { changedBundle, PLANTED, runPlanted } from './boards-planted.ts';
+import { changedBundle, PLANTED, plantedDraw, runPlanted } from './boards-planted.ts';
 import { runBoards } from './boards-run.ts';
 
 export const BOARDS_HELP = `usage: npm run power -- boards [options]
@@ -98,7 +98,10 @@ async function replay(seed: number, mistake: string | undefined, trace: string |
   if (mistake !== undefined && !one) {
     throw new Failure('E_USAGE', EXIT.usage, `there is no mistake ${mistake}`, `1 to ${PLANTED.length}`);
   }
-  const run = await runBoards(draw(seed, one?.set), one && (await changedBundle(one.changes, one.name)));
+  const run = await runBoards(
+    one ? plantedDraw(one, seed) : draw(seed),
+    one && (await changedBundle(one.changes, one.name)),
+  );
   if (trace !== undefined) await writeTrace(trace, run.rig.lines);
   await run.rig.close();
   finding({ ...toldOf(run), story: run.story }, mistake === undefined ? '' : ` --mistake ${mistake}`);
