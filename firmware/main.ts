@@ -163,7 +163,10 @@ function begin(hal: Hal, agent: Agent): void {
   const rt = createRuntime(hal, agent, active, store);
   agent.rt = rt;
   noteBoot(rt, false);
-  if (found.open) {
+  // under guard there was a session, whatever is left of it
+  const missed = store.ring && lost !== '' && active.plan.durability !== 'off';
+  if (found.open || missed) {
+    if (store.why === '') store.why = JOURNAL_UNREADABLE + ': nothing of it is left';
     note(rt, { kind: 'journal', why: store.why });
     endSession(rt, false);
   }
