@@ -81,19 +81,43 @@ function walk(ring: Ring, visit: (kind: number, fields: unknown[], at: number) =
   }
 }
 
+export function nothingFound(): Survey {
+  return { open: false, ended: false, keep: false, t: 0, streams: [], last: [] };
+}
+
+function copyTo(to: Survey, from: Survey): Survey {
+  to.open = from.open;
+  to.ended = from.ended;
+  to.keep = from.keep;
+  to.t = from.t;
+  to.streams = from.streams;
+  to.last = from.last;
+  return to;
+}
+
 export function survey(ring: Ring): Survey {
   const out: Survey = { open: false, ended: false, keep: false, t: 0, streams: [], last: [] };
   let begun: number[] = [];
+  // as it was before a session whose bases do not all stand yet: until they do, that is what counts
+  let before: Survey | null = null;
   const visit = function (kind: number, fields: unknown[], at: number): void {
+    if (before && kind !== RECORD_BEGIN && kind !== RECORD_BASE && kind !== RECORD_READY) {
+      // the one before has gone on
+      copyTo(out, before);
+      before = null;
+    }
     if (kind === RECORD_BEGIN) {
+      if (!before) before = copyTo(nothingFound(), out);
       out.open = false;
       out.ended = false;
       out.keep = false;
       out.streams = [];
       out.last = [];
       begun = [];
-    } else if (kind === RECORD_READY) out.open = true;
-    else if (kind === RECORD_END) {
+    } else if (kind === RECORD_READY) {
+      out.open = true;
+      before = null;
+    } else if (kind === RECORD_END) {
       out.open = false;
       out.ended = true;
       out.keep = fields[0] === true;
@@ -119,7 +143,7 @@ export function survey(ring: Ring): Survey {
   // its beginning may have been given up long ago: then all that it began with has been written anew
   out.open = firstRecord(ring) !== null;
   walk(ring, visit);
-  return out;
+  return before || out;
 }
 
 /** Builds the streams' values: full bases and the patches to them, each complete at the record `last`. */
@@ -344,10 +368,6 @@ export function reconcile(rt: Runtime, staged: Image | null): void {
     const why = 'the board was reset (' + rt.hal.cause + ') inside ' + marked.name;
     deliver(rt, marked, { kind: 'fail', t: 0, seed: 0, why: why });
   }
-}
-
-export function nothingFound(): Survey {
-  return { open: false, ended: false, keep: false, t: 0, streams: [], last: [] };
 }
 
 /**
