@@ -70,6 +70,8 @@ export interface Wanted {
   offMs?: number[];
   /** from so many to so many operations of the flash; of nothing else */
   operations?: [number, number];
+  /** share of power cuts after which power goes again in the boot */
+  again?: number;
   /** power cuts aimed at in each round */
   aims?: number;
   rounds?: number;
@@ -163,7 +165,7 @@ export function draw(seed: number, set: Partial<Draw> = {}): Draw {
     how: pick(CUTS),
     seed: 1 + below(1 << 20),
     offMs: pick(wanted.offMs ?? [1, 5, 100, 700]),
-    again: random.next() < 0.25 ? [below(9), ...(random.next() < 0.3 ? [below(9)] : [])] : [],
+    again: random.next() < (wanted.again ?? 0.25) ? [below(9), ...(random.next() < 0.3 ? [below(9)] : [])] : [],
   });
 
   const round = (): Round => {

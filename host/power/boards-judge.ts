@@ -62,7 +62,7 @@ function ends({ ended, reborn }: Run): string[] {
 }
 
 /** Numbers of a device's outputs in the order in which they came, and how far apart they are. */
-interface Numbered {
+export interface Numbered {
   device: string;
   board: string;
   numbers: number[];
@@ -74,7 +74,7 @@ interface Numbered {
 }
 
 /** As the device declares: none twice, and at most the one in the driver's hands missing; or none missing. */
-function outputs(n: Numbered, killed: Killed[]): string[] {
+export function outputs(n: Numbered, killed: Pick<Killed, 'board' | 't'>[]): string[] {
   const { device, numbers, times, step } = n;
   const out: string[] = [];
   const cuts = killed.filter(({ board }) => board === n.board);
@@ -94,14 +94,29 @@ function outputs(n: Numbered, killed: Killed[]): string[] {
   return out;
 }
 
+/**
+ * Outputs that failed their test and never went out: withheld when they failed again, or their process was not rolled
+ * back, because another test has vouched for what it depends on. The tests contradict each other then.
+ */
+function withheld({ rig }: Run, device: number): number {
+  const failed = new Set<string>();
+  let count = 0;
+  for (const { process, effects } of rig.lines) {
+    if (process === undefined) continue;
+    for (const effect of effects ?? []) {
+      if (effect.kind === 'withheld' && effect.device === device) count++;
+      if (effect.kind === 'tested' && effect.device === device && effect.ok === false) failed.add(process);
+    }
+    if (!effects?.some(({ kind, cut }) => kind === 'decide' && cut === 'recovery')) continue;
+    if (failed.delete(process) && !effects.some(({ kind, role }) => kind === 'rollback' || role === 'stopped')) count++;
+  }
+  return count;
+}
+
 function devices(run: Run): string[] {
   const { rig, draw, killed, anew } = run;
   // what began anew begins to count anew
   if (anew.size > 0) return [];
-  // not let out again after a failed test; or not rolled back, because another test has vouched for it meanwhile
-  const withheld = (device: number): number =>
-    rig.effects('withheld').filter(({ effect }) => effect.device === device).length +
-    rig.effects('tested').filter(({ effect }) => effect.device === device && effect.ok === false).length;
   const numbered = (
     device: string,
     board: string,
@@ -112,16 +127,29 @@ function devices(run: Run): string[] {
     return { device, board, numbers: puts.map((p) => p.values[name] as number), times: puts.map((p) => p.t) };
   };
   const wheel = numbered('wheel', 'control', 'n');
-  const out = outputs({ ...wheel, step: 1, atLeastOnce: draw.atLeastOnce, withheld: withheld(1) }, killed);
+  const out = outputs({ ...wheel, step: 1, atLeastOnce: draw.atLeastOnce, withheld: withheld(run, 1) }, killed);
   // a version that leaves messages out counts otherwise than the one that takes over
   if (!draw.rounds.some(({ fate, cluster }) => fate === 'diverge' && cluster.includes(CONTROLLER))) {
     const coil = numbered('coil', 'compute', 'm');
-    out.push(...outputs({ ...coil, step: 4, atLeastOnce: false, withheld: withheld(2) }, killed));
+    out.push(...outputs({ ...coil, step: 4, atLeastOnce: false, withheld: withheld(run, 2) }, killed));
   }
   const beacon = numbered('beacon', 'sensors', 'n');
   const newest = Math.max(0, ...beacon.numbers);
   if (beacon.numbers[beacon.numbers.length - 1] !== newest) out.push('beacon is not at its newest output');
   return out;
+}
+
+/** Time of a process never goes back, over power cuts neither; what is done again has the time that it had. */
+function clocks({ rig }: Run): string[] {
+  const last = new Map<string, { n: number; t: number }>();
+  for (const { note, process, n = 0, t = 0 } of rig.lines) {
+    if (note?.kind === 'process') last.delete(note.process ?? '');
+    if (process === undefined) continue;
+    const known = last.get(process);
+    if (known && n > known.n && t < known.t) return [`${process} event ${n}: its time went back by ${known.t - t} µs`];
+    if (!known || n > known.n) last.set(process, { n, t });
+  }
+  return [];
 }
 
 export async function judge(run: Run): Promise<string[]> {
@@ -136,6 +164,6 @@ export async function judge(run: Run): Promise<string[]> {
   }
   const violations = rig.check().violations.filter(({ rule }) => anew.size === 0 || KEPT.includes(rule));
   for (const v of violations.slice(0, SHOWN)) out.push(`check ${v.rule}: ${v.process} event ${v.n}: ${v.why}`);
-  out.push(...devices(run));
+  out.push(...clocks(run), ...devices(run));
   return out;
 }

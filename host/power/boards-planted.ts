@@ -82,7 +82,7 @@ export const PLANTED: Planted[] = [
   planted(
     '15 effects leave before they are durable',
     GUARD,
-    1,
+    3,
     ['main.ts', '    commit(rt, logs(rt));\n', ''],
     [
       'main.ts',
@@ -108,7 +108,7 @@ export const PLANTED: Planted[] = [
 
 /** Seats`,
   ]),
-  planted("24 the board's base without what stopped processes sent", leftBehind, 1, [
+  planted("24 the board's base without what stopped processes sent", leftBehind, 2, [
     'base.ts',
     '    queues: queuesOf(rt, -1),\n',
     '    queues: [],\n',
@@ -148,7 +148,7 @@ export const PLANTED: Planted[] = [
       periodMs: 37,
       wanted: { phases: ['guard', 'recovery'], boards: [CONTROL, COMPUTE], aims: 5, rounds: 1 },
     },
-    1,
+    2,
     [
       'resume.ts',
       'else if (kind === FACT_DONE && state) admit(',
@@ -169,31 +169,42 @@ export const PLANTED: Planted[] = [
   planted(
     'a session whose bases do not all stand is believed',
     around(['start'], {}, { later: [0, 1], operations: [0, 4], aims: 3 }),
-    1,
-    ['resume.ts', 'RECORD_BEGIN) {\n      out.open = false;', 'RECORD_BEGIN) {\n      out.open = true;'],
+    10,
+    [
+      'resume.ts',
+      '      out.open = false;\n      out.ended = false;\n',
+      '      out.open = true;\n      out.ended = false;\n',
+    ],
+    ['resume.ts', '  return before || out;\n', '  return out;\n'],
+  ),
+  planted(
+    'a session that begins anew is all that counts, though its bases do not all stand',
+    around(['start', 'guard'], {}, { again: 1 }),
+    10,
+    ['resume.ts', '  return before || out;\n', '  return out;\n'],
   ),
   planted(
     'the end of a session is not told',
     { ...GUARD, loose: true, wanted: { phases: ['after'], aims: 4, rounds: 1 } },
-    1,
+    4,
     ['store.ts', '  records.push({ kind: RECORD_END, bytes: encode([keep]) });\n', ''],
   ),
   planted('a board that goes on says that it began anew', GUARD, 1, ['resume.ts', '  rt.life = base.life;\n', '']),
   planted('board time begins again with the boot', { ...ALWAYS, freshClocks: true }, 1, [
-    'resume.ts',
-    '  rt.clock = Math.max(0, of.t / 1000 - rt.hal.now());\n',
+    'main.ts',
+    '    rt.clock = Math.max(0, found.t / 1000 - hal.now());\n',
     '',
   ]),
   planted(
     'of a board, the first process alone ends a cut with a base',
     { ...ALWAYS, wanted: { ...GOOD, phases: ['staging'], ends: ['commit'], aims: 4, rounds: 2 } },
-    1,
+    7,
     ['runtime.ts', '  rebase(rt, local.pid);\n', ''],
   ),
   planted(
     'a base of an upgrade that is gone is in the way',
     { ...ALWAYS, wanted: { phases: ['staging'], aims: 4, rounds: 2 } },
-    1,
+    3,
     [
       'resume.ts',
       '  if (!image) return;\n',
