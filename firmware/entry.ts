@@ -12,13 +12,14 @@ export const RECORD_EVENT = 0; // [pid, µs since the record before, digest of i
 export const RECORD_FACT = 1; //  [fact, ...]
 export const RECORD_BASE = 2; //  [stream, part, parts, time in µs, bytes]
 export const RECORD_PATCH = 3; // [stream, time in µs, patch, check]
-export const RECORD_BEGIN = 4; // []: what stands before it is of no account
-export const RECORD_READY = 5; // []: all bases of the session stand
+export const RECORD_BEGIN = 4; // []: a session begins
+export const RECORD_READY = 5; // []: all its bases stand: what is before them is of no account any more
 export const RECORD_END = 6; //   [keep]: nothing is to be resumed; `keep`: but processes may begin with the bases' state
 // an event too long for one record: first part, parts in the middle, last part
 export const RECORD_FIRST = 7;
 export const RECORD_MORE = 8;
 export const RECORD_LAST = 9;
+export const RECORD_OPENING = 10; // as RECORD_BASE, of a session that begins
 
 /** Facts of the board. */
 export const FACT_INPUT = 0; // [0, device, i, data]: an input has its number

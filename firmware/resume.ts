@@ -24,6 +24,7 @@ import {
   RECORD_FIRST,
   RECORD_LAST,
   RECORD_MORE,
+  RECORD_OPENING,
   RECORD_PATCH,
   RECORD_READY,
   seedOf,
@@ -85,65 +86,52 @@ export function nothingFound(): Survey {
   return { open: false, ended: false, keep: false, t: 0, streams: [], last: [] };
 }
 
-function copyTo(to: Survey, from: Survey): Survey {
-  to.open = from.open;
-  to.ended = from.ended;
-  to.keep = from.keep;
-  to.t = from.t;
-  to.streams = from.streams;
-  to.last = from.last;
-  return to;
+/** A base's record: with its last part the stream has a new beginning. */
+function addBase(to: Survey, begun: number[], fields: unknown[], at: number): void {
+  const pid = fields[0] as number;
+  if (fields[1] === 0) begun[pid] = at;
+  if ((fields[1] as number) + 1 !== fields[2] || begun[pid] === undefined) return;
+  const size = (fields[1] as number) * (fields[4] as Uint8Array).length;
+  let i = 0;
+  while (i < to.streams.length && to.streams[i].pid !== pid) i++;
+  to.streams[i] = { pid: pid, at: begun[pid], size: size, patches: 0, events: 0, mark: null, due: false };
+  to.last[i] = at;
 }
 
 export function survey(ring: Ring): Survey {
-  const out: Survey = { open: false, ended: false, keep: false, t: 0, streams: [], last: [] };
+  let out = nothingFound();
   let begun: number[] = [];
-  // as it was before a session whose bases do not all stand yet: until they do, that is what counts
-  let before: Survey | null = null;
+  let t = 0;
+  // a session counts when all its bases stand; until then what was before it does
+  let next: Survey | null = null;
+  let nextBegun: number[] = [];
   const visit = function (kind: number, fields: unknown[], at: number): void {
-    if (before && kind !== RECORD_BEGIN && kind !== RECORD_BASE && kind !== RECORD_READY) {
-      // the one before has gone on
-      copyTo(out, before);
-      before = null;
-    }
+    if (kind === RECORD_BASE || kind === RECORD_OPENING) t = fields[3] as number;
     if (kind === RECORD_BEGIN) {
-      if (!before) before = copyTo(nothingFound(), out);
-      out.open = false;
-      out.ended = false;
-      out.keep = false;
-      out.streams = [];
-      out.last = [];
-      begun = [];
-    } else if (kind === RECORD_READY) {
+      next = nothingFound();
+      nextBegun = [];
+    } else if (kind === RECORD_OPENING && next) addBase(next, nextBegun, fields, at);
+    else if (kind === RECORD_READY && next) {
+      out = next;
       out.open = true;
-      before = null;
+      begun = nextBegun;
+      next = null;
     } else if (kind === RECORD_END) {
       out.open = false;
       out.ended = true;
       out.keep = fields[0] === true;
-    } else if (kind === RECORD_EVENT) out.t += fields[1] as number;
-    else if (kind === RECORD_BASE) {
-      const pid = fields[0] as number;
-      if (fields[1] === 0) begun[pid] = at;
-      out.t = fields[3] as number;
-      if ((fields[1] as number) + 1 !== fields[2] || begun[pid] === undefined) return;
-      const size = (fields[1] as number) * (fields[4] as Uint8Array).length;
-      let i = 0;
-      while (i < out.streams.length && out.streams[i].pid !== pid) i++;
-      out.streams[i] = { pid: pid, at: begun[pid], size: size, patches: 0, events: 0, mark: null, due: false };
-      out.last[i] = at;
-    } else if (kind === RECORD_PATCH) {
-      out.t = fields[1] as number;
-      for (let i = 0; i < out.streams.length; i++) {
-        if (out.streams[i].pid !== fields[0]) continue;
-        out.last[i] = at;
-      }
+    } else if (kind === RECORD_EVENT) t += fields[1] as number;
+    else if (kind === RECORD_BASE || kind === RECORD_OPENING) addBase(out, begun, fields, at);
+    else if (kind === RECORD_PATCH) {
+      t = fields[1] as number;
+      for (let i = 0; i < out.streams.length; i++) if (out.streams[i].pid === fields[0]) out.last[i] = at;
     }
   };
   // its beginning may have been given up long ago: then all that it began with has been written anew
   out.open = firstRecord(ring) !== null;
   walk(ring, visit);
-  return before || out;
+  out.t = t;
+  return out;
 }
 
 /** Builds the streams' values: full bases and the patches to them, each complete at the record `last`. */
@@ -159,7 +147,7 @@ function build(b: Builder, kind: number, fields: unknown[], at: number): Uint8Ar
   let i = 0;
   while (i < b.of.streams.length && b.of.streams[i].pid !== fields[0]) i++;
   if (i === b.of.streams.length || at < b.of.streams[i].at || at > b.of.last[i]) return null;
-  if (kind === RECORD_BASE) {
+  if (kind !== RECORD_PATCH) {
     if (fields[1] === 0) b.parts[i] = [];
     b.parts[i].push(fields[4] as Uint8Array);
     if ((fields[1] as number) + 1 !== fields[2]) return null;
@@ -292,8 +280,8 @@ export function resume(rt: Runtime, of: Survey, images: Image[]): void {
     } else if (kind === RECORD_FACT) {
       if (fields[0] === FACT_INPUT) facts[fields[1] as number] = [fields[2] as number, fields[3] as Uint8Array];
       redoFact(rt, fields);
-    } else if (kind === RECORD_BASE || kind === RECORD_PATCH) {
-      t = fields[kind === RECORD_BASE ? 3 : 1] as number;
+    } else if (kind === RECORD_BASE || kind === RECORD_OPENING || kind === RECORD_PATCH) {
+      t = fields[kind === RECORD_PATCH ? 1 : 3] as number;
       const value = build(builder, kind, fields, at);
       if (!value) return;
       if (fields[0] !== BOARD_STREAM) takeProcess(rt, fields[0] as Pid, decode(value) as ProcessBase, images);
@@ -378,7 +366,7 @@ export function lastState(rt: Runtime, of: Survey, pid: Pid, module: string): Ui
   const builder: Builder = { of: of, crc: rt.crc, parts: [], values: [] };
   let saved: Uint8Array | null = null;
   const visit = function (kind: number, fields: unknown[], at: number): void {
-    if ((kind !== RECORD_BASE && kind !== RECORD_PATCH) || fields[0] !== pid) return;
+    if (fields[0] !== pid || (kind !== RECORD_BASE && kind !== RECORD_OPENING && kind !== RECORD_PATCH)) return;
     const value = build(builder, kind, fields, at);
     if (!value) return;
     const base = decode(value) as ProcessBase;

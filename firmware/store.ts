@@ -30,6 +30,7 @@ import {
   RECORD_FIRST,
   RECORD_LAST,
   RECORD_MORE,
+  RECORD_OPENING,
   RECORD_PATCH,
   RECORD_READY,
 } from './entry.ts';
@@ -254,12 +255,12 @@ function write(rt: Runtime, records: RingRecord[]): number[] | null {
   return ring ? all : null;
 }
 
-function baseRecords(pid: Pid, t: number, bytes: Uint8Array): RingRecord[] {
+function baseRecords(kind: number, pid: Pid, t: number, bytes: Uint8Array): RingRecord[] {
   const parts = Math.max(1, Math.ceil(bytes.length / BASE_PART));
   const out: RingRecord[] = [];
   for (let i = 0; i < parts; i++) {
     const part = bytes.subarray(i * BASE_PART, (i + 1) * BASE_PART);
-    out.push({ kind: RECORD_BASE, bytes: encode([pid, i, parts, t, part]) });
+    out.push({ kind: kind, bytes: encode([pid, i, parts, t, part]) });
   }
   return out;
 }
@@ -292,7 +293,7 @@ function writeBase(rt: Runtime, stream: Stream, full: boolean): boolean {
       return true;
     }
   }
-  const records = baseRecords(stream.pid, t, bytes);
+  const records = baseRecords(RECORD_BASE, stream.pid, t, bytes);
   const places = write(rt, records);
   if (!places) return false;
   written(rt, stream, places[0], bytes, t);
@@ -331,7 +332,7 @@ function opening(rt: Runtime): Opening {
   for (let i = 0; i < out.pids.length; i++) {
     out.bytes.push(baseOf(rt, out.pids[i], out.t));
     out.first.push(out.records.length);
-    const parts = baseRecords(out.pids[i], out.t, out.bytes[i]);
+    const parts = baseRecords(RECORD_OPENING, out.pids[i], out.t, out.bytes[i]);
     for (let j = 0; j < parts.length; j++) out.records.push(parts[j]);
     out.size += out.bytes[i].length;
   }
