@@ -62,7 +62,7 @@ export const STORAGE: Mutant[] = [
   },
   {
     rule: '6.3',
-    name: 'a log for each process, of which a power cut leaves what it likes',
+    name: 'a log for each process, each cut short by itself',
     changes: [],
     mistakes: { ownLogs: true },
     caughtBy: /^(fifo|orphans)/,
