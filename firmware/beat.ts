@@ -251,6 +251,12 @@ function watchInterrupted(rt: Runtime): void {
   }
 }
 
+/** Nobody goes on with a channel whose sender is no more, nor with one from or to a seat whose start has been called off. */
+function isOver(rt: Runtime, from: Pid, to: Entry): boolean {
+  const local = localOf(rt, from);
+  return !local || to[1] === 'seat' || (local.self.role === 'seat' && !local.self.cut);
+}
+
 export function hearBeat(rt: Runtime, packet: unknown[]): void {
   const board = packet[1] as number;
   const life = packet[2] as number;
@@ -286,9 +292,11 @@ export function hearBeat(rt: Runtime, packet: unknown[]): void {
     const outgoing = rt.outgoing[i];
     if (boardOf(rt, outgoing.to) !== board) continue;
     const at = peer.pids.indexOf(outgoing.to);
-    // its receiver is no more, or its sender is none and the receiver has gone on
+    // its receiver is no more, or has gone on where nobody else does
     if (at < 0 && rt.live[outgoing.to >> 1] !== outgoing.to) clear(outgoing);
-    else if (at >= 0 && outgoing.device < 0 && !localOf(rt, outgoing.from)) dropOld(outgoing, entries[at][2]);
+    else if (at >= 0 && outgoing.device < 0 && isOver(rt, outgoing.from, entries[at])) {
+      dropOld(outgoing, entries[at][2]);
+    }
   }
   for (let i = 0; i < entries.length; i++) tell(rt, entries[i]);
 }

@@ -124,7 +124,7 @@ export const CUT_PHASES: Phase[] = ['start', 'recovery', 'commit'];
 
 /** Time after which a board without power is given up, ms; where it must be: */
 export const ABSENT_MS = 8000;
-export const OUTLAST_MS = 700;
+export const OUTLAST_MS = 1500;
 
 const ENDS: End[] = ['commit', 'abort', 'policy'];
 
@@ -168,6 +168,14 @@ export function draw(seed: number, set: Partial<Draw> = {}): Draw {
     again: random.next() < (wanted.again ?? 0.25) ? [below(9), ...(random.next() < 0.3 ? [below(9)] : [])] : [],
   });
 
+  /** Nothing else may be taken for what is to happen. */
+  const planned = (fate: Fate, aims: Aim[]): Aim[] => {
+    if (fate !== 'outlast' && fate !== 'reset') return aims;
+    const before = aims.filter(({ phase }) => phase !== 'guard');
+    // a board that is missed in a start calls it off
+    return fate === 'reset' ? before : before.map((aim) => ({ ...aim, offMs: Math.min(aim.offMs, 100), again: [] }));
+  };
+
   const round = (): Round => {
     let fate: Fate = pick(wanted.fates ?? FATES);
     let cluster = pick(wanted.clusters ?? CLUSTERS);
@@ -189,7 +197,7 @@ export function draw(seed: number, set: Partial<Draw> = {}): Draw {
       after: 3 + below(25),
       end: pick(wanted.ends ?? ENDS),
       word: pick([SENSORS, COMPUTE, CONTROL]),
-      aims: fate === 'outlast' || fate === 'reset' ? aims.filter(({ phase }) => phase !== 'guard') : aims,
+      aims: planned(fate, aims),
     };
   };
 

@@ -9,7 +9,7 @@ import type { Told } from './boards-job.ts';
 import { toldOf } from './boards-job.ts';
 import type { Phase } from './boards-phase.ts';
 import { runBoards } from './boards-run.ts';
-import { ACTUATOR, COMPUTE, CONTROL, CONTROLLER, ESTIMATOR, SENSORS } from './boards-system.ts';
+import { ACTUATOR, COMPUTE, CONTROL, CONTROLLER, SENSORS } from './boards-system.ts';
 
 export interface Planted {
   name: string;
@@ -60,15 +60,6 @@ function leftBehind(seed: number): Partial<Draw> {
 function takenOver(seed: number): Partial<Draw> {
   const aims = [aimAt('recovery', CONTROL, seed, seed % 3, { upon: 'decide' })];
   return oneRound({ cluster: [CONTROLLER, ACTUATOR], fate: 'wrong', after: 5 + seed, aims }, { atLeastOnce: true });
-}
-
-/** A start: the sensor's board loses power while it begins its journal; what it sent is held elsewhere. */
-function formerLife(seed: number): Partial<Draw> {
-  const aims = [aimAt('start', SENSORS, seed, seed % 2, { at: 'flash', how: 'none' })];
-  return oneRound(
-    { cluster: [ESTIMATOR, CONTROLLER], word: COMPUTE, aims },
-    { loose: true, periodMs: 37, bus: { jitterMs: 12 } },
-  );
 }
 
 /** Upgrades that are none of the trouble. */
@@ -211,11 +202,6 @@ export const PLANTED: Planted[] = [
       "  if (!image) throw new Error('the flash no longer holds version ' + base.plan);\n",
     ],
   ),
-  planted('held messages of a former life are delivered', formerLife, 1, [
-    'core/core.ts',
-    '    forgetHeld(self, pid, effects);\n',
-    '',
-  ]),
 ];
 
 /** The boards' firmware with these changes. */
