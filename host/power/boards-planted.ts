@@ -163,16 +163,25 @@ export const PLANTED: Planted[] = [
     10,
     [
       'resume.ts',
-      '      out.open = false;\n      out.ended = false;\n',
-      '      out.open = true;\n      out.ended = false;\n',
+      '      next = nothingFound();\n      nextBegun = [];\n',
+      '      out = nothingFound();\n      out.open = true;\n      begun = [];\n',
     ],
-    ['resume.ts', '  return before || out;\n', '  return out;\n'],
   ),
   planted(
     'a session that begins anew is all that counts, though its bases do not all stand',
     around(['start', 'guard'], {}, { again: 1 }),
     10,
-    ['resume.ts', '  return before || out;\n', '  return out;\n'],
+    [
+      'resume.ts',
+      '      next = nothingFound();\n      nextBegun = [];\n',
+      '      out = nothingFound();\n      begun = [];\n',
+    ],
+    [
+      'resume.ts',
+      '    } else if (kind === RECORD_OPENING && next) addBase(next, nextBegun, fields, at);\n    else if (kind === RECORD_READY && next) {\n      out = next;\n',
+      '    } else if (kind === RECORD_READY) {\n      out = next || out;\n',
+    ],
+    ['resume.ts', '      begun = nextBegun;\n', ''],
   ),
   planted(
     'the end of a session is not told',
