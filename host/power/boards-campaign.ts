@@ -6,7 +6,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Draw } from './boards-draw.ts';
-import type { Job, Told } from './boards-job.ts';
+import type { Job } from './boards-job.ts';
+import type { Told } from './boards-told.ts';
 import type { Phase } from './boards-phase.ts';
 import { PHASES } from './boards-phase.ts';
 

@@ -2,37 +2,14 @@
 
 import { draw } from './boards-draw.ts';
 import type { Draw } from './boards-draw.ts';
-import type { Phase } from './boards-phase.ts';
-import type { Run } from './boards-run.ts';
 import { runBoards } from './boards-run.ts';
+import { toldOf } from './boards-told.ts';
 
 /** Seeds `first`, `first + step`, … until nobody wants more. */
 export interface Job {
   first: number;
   step: number;
   set: Partial<Draw>;
-}
-
-/** What came of one run. */
-export interface Told {
-  seed: number;
-  /** phase of each power cut that came about */
-  killed: Phase[];
-  ended: string[];
-  anew: boolean;
-  complaints: string[];
-  story: string[];
-}
-
-export function toldOf(run: Run): Told {
-  return {
-    seed: run.draw.seed,
-    killed: run.killed.map(({ phase }) => phase),
-    ended: run.ended.map(({ round, expected }) => `${round.fate === 'good' ? round.end : round.fate}: ${expected}`),
-    anew: run.anew.size > 0,
-    complaints: run.complaints,
-    story: run.complaints.length > 0 ? run.story : [],
-  };
 }
 
 async function work({ first, step, set }: Job): Promise<void> {

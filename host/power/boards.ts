@@ -10,8 +10,8 @@ import { writeTrace } from '../trace/file.ts';
 import type { Report } from './boards-campaign.ts';
 import { campaign } from './boards-campaign.ts';
 import { draw } from './boards-draw.ts';
-import type { Told } from './boards-job.ts';
-import { toldOf } from './boards-job.ts';
+import type { Told } from './boards-told.ts';
+import { toldOf } from './boards-told.ts';
 import type { Phase } from './boards-phase.ts';
 import { PHASES } from './boards-phase.ts';
 import type { Caught } from './boards-planted.ts';
@@ -82,8 +82,12 @@ async function plantedCommand(first: number): Promise<boolean> {
   for (const one of PLANTED) {
     progress(`${one.name} …`);
     const caught: Caught = await runPlanted(one, first, PLANTED_RUNS);
-    const what = caught.told?.complaints[0] ?? 'NOBODY HAS NOTICED';
-    if (!caught.told) missed++;
+    let what = caught.told?.complaints[0] ?? 'NOBODY HAS NOTICED';
+    // what is complained of is the mistake, and nothing else
+    const clean = caught.told && (await runBoards(plantedDraw(one, caught.told.seed)));
+    await clean?.rig.close();
+    if (clean && clean.complaints.length > 0) what = `WRONG WITHOUT IT TOO: ${clean.complaints[0]}`;
+    if (!clean || clean.complaints.length > 0) missed++;
     const seed = caught.told ? caught.told.seed : '';
     rows.push([one.name, caught.runs, caught.kills, seed, caught.seconds.toFixed(0), what.slice(0, 90)]);
   }
