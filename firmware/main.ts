@@ -163,8 +163,8 @@ function begin(hal: Hal, agent: Agent): void {
   const rt = createRuntime(hal, agent, active, store);
   agent.rt = rt;
   noteBoot(rt, false);
-  // under guard there was a session, whatever is left of it
-  const missed = store.ring && lost !== '' && active.plan.durability !== 'off';
+  // under guard there was a session, whatever is left of it; that it has ended is told there first
+  const missed = store.ring && lost !== '' && active.plan.durability !== 'off' && !found.ended;
   if (found.open || missed) {
     if (store.why === '') store.why = JOURNAL_UNREADABLE + ': nothing of it is left';
     note(rt, { kind: 'journal', why: store.why });

@@ -105,8 +105,12 @@ export function survey(ring: Ring): Survey {
   // a session counts when all its bases stand; until then what was before it does
   let next: Survey | null = null;
   let nextBegun: number[] = [];
+  let first = true;
   const visit = function (kind: number, fields: unknown[], at: number): void {
     if (kind === RECORD_BASE || kind === RECORD_OPENING) t = fields[3] as number;
+    // nothing was before it
+    if (kind === RECORD_BEGIN && first) out.open = false;
+    first = false;
     if (kind === RECORD_BEGIN) {
       next = nothingFound();
       nextBegun = [];

@@ -223,6 +223,13 @@ class Runner {
     });
   }
 
+  /** The spare board can only be missed where nothing of what runs has its place there. */
+  possible(round: Round): Round {
+    const { draw } = this.run;
+    const home = draw.gyro === SPARE || this.live.some((side, c) => placeOf(draw, c, side) === SPARE);
+    return round.fate === 'outlast' && home ? { ...round, fate: 'good' } : round;
+  }
+
   /** The upgrade that the round is for; the version that runs then. */
   async round(running: Version, round: Round, number: number): Promise<Version> {
     const { phases, lab } = this;
@@ -365,7 +372,7 @@ export async function runBoards(draw: Draw, bundle?: string): Promise<Run> {
   try {
     let running = version;
     for (const [number, round] of draw.rounds.entries()) {
-      if (run.complaints.length === 0) running = await runner.round(running, round, number);
+      if (run.complaints.length === 0) running = await runner.round(running, runner.possible(round), number);
     }
     run.complaints.push(...(await judge(run)));
   } catch (error) {
