@@ -86,7 +86,9 @@ async function cutPower(lab: Lab): Promise<void> {
   await lab.wait(CUT_MS);
   await lab.power(CUT_BOARD, true);
   const back = await missionTime(lab);
-  say(`t = ${back.toFixed(1)} s: ${CUT_BOARD} is back, and goes on where it was, from its journal: the others noticed a pause`);
+  say(
+    `t = ${back.toFixed(1)} s: ${CUT_BOARD} is back, and goes on where it was, from its journal: the others noticed a pause`,
+  );
 }
 
 /** Stages and starts an upgrade, and waits for the end of guarded operation. */
