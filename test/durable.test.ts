@@ -9,7 +9,15 @@ import { BOARD_STREAM } from '../firmware/base.ts';
 import type { ProcessBase } from '../firmware/base.ts';
 import { patch } from '../firmware/delta.ts';
 import type { Patch } from '../firmware/delta.ts';
-import { RECORD_BASE, RECORD_EVENT, RECORD_FIRST, RECORD_LAST, RECORD_MORE, RECORD_PATCH } from '../firmware/entry.ts';
+import {
+  RECORD_BASE,
+  RECORD_EVENT,
+  RECORD_FIRST,
+  RECORD_LAST,
+  RECORD_MORE,
+  RECORD_OPENING,
+  RECORD_PATCH,
+} from '../firmware/entry.ts';
 import { decode } from '../firmware/link/cbor.ts';
 import type { Plan } from '../firmware/plan.ts';
 import { openRecords } from '../firmware/record.ts';
@@ -551,7 +559,7 @@ function durable(cells: Flash): Map<number, number> {
     if (kind === RECORD_EVENT) out.set(pid, (out.get(pid) ?? Number.NaN) + 1);
     else if (kind === RECORD_PATCH)
       based(pid, patch(values.get(pid) as Uint8Array, fields[2] as Patch, crc) as Uint8Array);
-    else if (kind === RECORD_BASE) {
+    else if (kind === RECORD_BASE || kind === RECORD_OPENING) {
       const list = fields[1] === 0 ? [] : (parts.get(pid) ?? []);
       list.push(fields[4] as Uint8Array);
       parts.set(pid, list);
