@@ -267,7 +267,7 @@ class Runner {
       // a board that began anew has not kept what it was asked
       if (!phases.verdicts.get(started)?.has('cancel') || this.run.reborn === reborn) break;
       await this.until('the end of the start', () => phases.cut() === null);
-      if (i + 1 < STARTS_MAX) started = phases.epoch + 1;
+      if (i + 1 < STARTS_MAX) started++;
     }
     if (phases.verdicts.get(started)?.has('start')) await this.guard(upgrade, round, started);
     await lab.wait(30);
