@@ -1,7 +1,7 @@
 // What must hold after a run, whatever the power cuts were (PROTOCOL 6, 8): by the checkers, by what the boards say of
 // themselves, and by what reached the devices.
 
-import type { Rule } from '../check/types.ts';
+import type { Rule, TraceLine } from '../check/types.ts';
 import type { BoardStatus } from '../operate/status.ts';
 import type { Killed, Run } from './boards-run.ts';
 import type { Put } from './boards-rig.ts';
@@ -98,10 +98,10 @@ export function outputs(n: Numbered, killed: Pick<Killed, 'board' | 't'>[]): str
  * Outputs that failed their test and never went out: withheld when they failed again, or their process was not rolled
  * back, because another test has vouched for what it depends on. The tests contradict each other then.
  */
-function withheld({ rig }: Run, device: number): number {
+export function withheld(lines: TraceLine[], device: number): number {
   const failed = new Set<string>();
   let count = 0;
-  for (const { process, effects } of rig.lines) {
+  for (const { process, effects } of lines) {
     if (process === undefined) continue;
     for (const effect of effects ?? []) {
       if (effect.kind === 'withheld' && effect.device === device) count++;
@@ -127,11 +127,11 @@ function devices(run: Run): string[] {
     return { device, board, numbers: puts.map((p) => p.values[name] as number), times: puts.map((p) => p.t) };
   };
   const wheel = numbered('wheel', 'control', 'n');
-  const out = outputs({ ...wheel, step: 1, atLeastOnce: draw.atLeastOnce, withheld: withheld(run, 1) }, killed);
+  const out = outputs({ ...wheel, step: 1, atLeastOnce: draw.atLeastOnce, withheld: withheld(rig.lines, 1) }, killed);
   // a version that leaves messages out counts otherwise than the one that takes over
   if (!draw.rounds.some(({ fate, cluster }) => fate === 'diverge' && cluster.includes(CONTROLLER))) {
     const coil = numbered('coil', 'compute', 'm');
-    out.push(...outputs({ ...coil, step: 4, atLeastOnce: false, withheld: withheld(run, 2) }, killed));
+    out.push(...outputs({ ...coil, step: 4, atLeastOnce: false, withheld: withheld(rig.lines, 2) }, killed));
   }
   const beacon = numbered('beacon', 'sensors', 'n');
   const newest = Math.max(0, ...beacon.numbers);
