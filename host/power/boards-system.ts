@@ -39,9 +39,10 @@ function text(name: number, twist: Twist): string {
 
 function plainText(name: number, twist: Twist): string {
   const t = twist.handler ?? '';
-  // what is pending comes from the old estimator: it lacks the new field
-  const plain = `for (var i = 0; i < pending.length; i++) if (pending[i].type === 'Attitude') pending[i].data.extra = -1;
-    return { state: old, pending: pending };`;
+  // what is pending comes from the old estimator: it may lack the new field
+  const renew =
+    "for (var i = 0; i < pending.length; i++) if (pending[i].type === 'Attitude') pending[i].data.extra = -1;";
+  const plain = `${twist.extra ? renew : ''} return { state: old, pending: pending };`;
   const migrate = twist.migrate === 'none' ? '' : `migrate: function (old, pending) { ${twist.migrate ?? plain} },`;
   const compensate = (device: string) =>
     twist.compensate ? `compensate: { ${device}: function (s, out) { ${twist.compensate} } },` : '';
