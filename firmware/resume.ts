@@ -350,8 +350,11 @@ export function reconcile(rt: Runtime, staged: Image | null): void {
     }
     const same = (rt.staged ? rt.staged.hash : '') === (wanted ? wanted.hash : '');
     if (!same || !told) {
+      // told anew, and where it stands in flash is as it was
+      const slot = rt.records.value.staged;
       dropStaged(rt);
       const why = wanted ? takeStaged(rt, wanted) : null;
+      if (wanted && why === null) rt.records.value.staged = slot;
       if (why !== null) reportError(rt, 'staged upgrade', why);
     }
   }

@@ -32,8 +32,8 @@ export interface Aim {
   offMs: number;
   /** power goes again while the board boots, so many times; each after so many more of the same */
   again: number[];
-  /** in a cut: not before the board has told of such an effect */
-  upon?: 'freeze' | 'report' | 'decide';
+  /** not before the board has told of such an effect, in a cut; or of what is staged */
+  upon?: 'freeze' | 'report' | 'decide' | 'stage';
   /** armed when this one has come about */
   next?: Aim;
 }

@@ -62,6 +62,14 @@ function takenOver(seed: number): Partial<Draw> {
   return oneRound({ cluster: [CONTROLLER, ACTUATOR], fate: 'wrong', after: 5 + seed, aims }, { atLeastOnce: true });
 }
 
+/** An upgrade has just been staged, and no base tells of it yet; power goes, and again after the boot. */
+function stagedTwice(seed: number): Partial<Draw> {
+  const board = [SENSORS, COMPUTE, CONTROL][seed % 3] as number;
+  const again = [6 + 2 * (seed % 7)];
+  const aims = [aimAt('staging', board, seed, seed % 4, { at: 'flash', how: 'none', upon: 'stage', again })];
+  return oneRound({ aims }, { durability: 'always' });
+}
+
 /** Upgrades that are none of the trouble. */
 const GOOD: Wanted = { fates: ['good'], ends: ['commit', 'abort'] };
 
@@ -211,6 +219,11 @@ export const PLANTED: Planted[] = [
       "  if (!image) throw new Error('the flash no longer holds version ' + base.plan);\n",
     ],
   ),
+  planted('a boot that tells anew of the staged upgrade forgets its slot', stagedTwice, 1, [
+    'resume.ts',
+    '      if (wanted && why === null) rt.records.value.staged = slot;\n',
+    '',
+  ]),
 ];
 
 /** The boards' firmware with these changes. */

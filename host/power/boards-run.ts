@@ -113,16 +113,25 @@ class Runner {
     if (line.note?.kind === 'boot') this.booted(line.board ?? '', line.note.resumed === true);
     const before = this.phases.cut();
     this.phases.hear(line, now);
+    if (line.event?.word === 'stage' && line.event.operation) {
+      this.due((aim) => aim.upon === 'stage' && BOARDS[aim.board] === line.board);
+    }
     // a cut that ends with this line is still the one that it is aimed at
     const cut = this.phases.cut() ?? before;
     if (before === null) this.lines = 0;
     if (cut === null) return;
     this.lines++;
-    const due = this.waiting.filter(({ phase, later, upon, board }) => {
+    this.due(({ phase, later, upon, board }) => {
       if (phase !== cut || later >= this.lines) return false;
-      return upon === undefined || (line.board === BOARDS[board] && line.effects?.some(({ kind }) => kind === upon));
+      return (
+        upon === undefined || (line.board === BOARDS[board] && line.effects?.some(({ kind }) => kind === upon) === true)
+      );
     });
-    for (const aim of due) {
+  }
+
+  /** Those that have waited for this. */
+  private due(holds: (aim: Aim) => boolean): void {
+    for (const aim of this.waiting.filter(holds)) {
       this.waiting.splice(this.waiting.indexOf(aim), 1);
       this.arm(aim);
     }
@@ -234,13 +243,13 @@ class Runner {
   async round(running: Version, round: Round, number: number): Promise<Version> {
     const { phases, lab } = this;
     const upgrade = this.upgrade(running, round, number);
-    this.waiting = round.aims.filter(({ phase }) => CUT_PHASES.includes(phase));
+    this.waiting = round.aims.filter(({ phase, upon }) => upon !== undefined || CUT_PHASES.includes(phase));
     this.say(
       `round ${number}: ${round.fate}, ${round.end}, components ${round.cluster}${round.changed ? ', changed' : ''}`,
     );
     await this.during(round, 'idle', () => true);
     phases.told = 'staging';
-    const staging = round.aims.filter(({ phase }) => phase === 'staging');
+    const staging = round.aims.filter(({ phase, upon }) => phase === 'staging' && upon === undefined);
     let staged = false;
     for (let i = 0; i < 8 && !staged; i++) {
       const aim = staging.shift();
