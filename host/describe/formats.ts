@@ -1,8 +1,10 @@
 // The files that a user writes: system.json, upgrade.json, testbed.json, and a board's own.
 
 import { LOG_ENTRIES_MAX } from '../../firmware/core/limits.ts';
+import { boardShape } from './board.ts';
 import type { Shape, TypeOf } from './shape.ts';
-import { anything, choice, distinct, flag, list, named, nullable, number, object, optional, text } from './shape.ts';
+import { anything, choice, distinct, flag, named, nullable, number, object, optional, text } from './shape.ts';
+import { testbedShape } from './testbed.ts';
 
 /** A day, ms; no interval of ours is longer. */
 const DAY_MS = 86_400_000;
@@ -110,48 +112,11 @@ export const upgradeShape = object('an upgrade', {
   ),
 });
 
-export const testbedShape = object('a testbed', {
-  understudy: version,
-  boards: named(
-    'boards',
-    object('a board', {
-      kind: choice('what it is', ['virtual', 'engine', 'emulated', 'real'] as const),
-      type: optional(text('type of board: a name in boards/, or a path to a file of your own'), 'virtual'),
-      port: optional(nullable(text('serial port of a real board: a path, id:<usb serial>, tcp://host:port')), null),
-    }),
-  ),
-  world: optional(
-    nullable(
-      object('the device world beside the boards', {
-        module: text('path of its module, from this file'),
-        options: optional(named('its options', anything('a value')), {}),
-      }),
-    ),
-    null,
-  ),
-});
-
-export const boardShape = object('a type of board', {
-  understudy: version,
-  name: text('its name'),
-  engine: choice('the JavaScript engine', ['virtual', 'espruino', 'jerryscript', 'duktape'] as const),
-  interrupts: flag('a call that does not return can be interrupted'),
-  watchdog: optional(flag('a watchdog resets a board that hangs'), false),
-  memoryBytes: number('memory for the application and the runtime, bytes; 0: not known', 0, 2 ** 40, true),
-  uarts: optional(number('serial ports; host link and device bus need one each', 0, 32, true), 0),
-  flash: object('flash for slots and journals', {
-    sectorBytes: number('erase unit, bytes', 16, 2 ** 24, true),
-    sectors: number('erase units', 8, 2 ** 20, true),
-    programBytes: number('smallest unit that can be programmed, bytes', 1, 4096, true),
-  }),
-  unknown: optional(distinct('figures above that are assumed, as flash.sectors', text('a figure')), []),
-  notes: optional(list('what is to know of it', text('a note')), []),
-});
-
 export type SystemFile = TypeOf<typeof systemShape>;
 export type UpgradeFile = TypeOf<typeof upgradeShape>;
-export type TestbedFile = TypeOf<typeof testbedShape>;
-export type BoardType = TypeOf<typeof boardShape>;
+
+export type { BoardType } from './board.ts';
+export type { TestbedFile } from './testbed.ts';
 
 /** Every file format by name, for the schema files. */
 export const FORMATS: Record<string, Shape<unknown>> = {

@@ -4,12 +4,16 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { root } from '../build/root.ts';
 import { EXIT, Failure } from '../failure.ts';
-import type { BoardType, SystemFile, TestbedFile, UpgradeFile } from './formats.ts';
-import { boardShape, systemShape, testbedShape, upgradeShape } from './formats.ts';
+import type { BoardType } from './board.ts';
+import { boardProblems, boardShape, completed, tooSmall } from './board.ts';
+import type { SystemFile, UpgradeFile } from './formats.ts';
+import { systemShape, upgradeShape } from './formats.ts';
 import type { Parsed, Place } from './json.ts';
 import { JsonError, parseJson, placeOf } from './json.ts';
 import type { Problem, Shape } from './shape.ts';
 import { suggestion } from './shape.ts';
+import type { TestbedFile } from './testbed.ts';
+import { completedTestbed, testbedShape } from './testbed.ts';
 
 /** More problems of one file are not printed. */
 const PROBLEMS_MAX = 12;
@@ -84,18 +88,10 @@ export function readUpgrade(file: string): Upgrade {
 }
 
 export function readTestbed(file: string): Testbed {
-  const testbed = read(file, 'testbed description', testbedShape);
-  const problems: Problem[] = [];
-  for (const [name, board] of Object.entries(testbed.value.boards)) {
-    if (board.kind === 'real' && !board.port) {
-      problems.push({
-        path: `boards.${name}.port`,
-        reason: 'missing; a real board needs one: a path, or id:<usb serial>',
-      });
-    }
-  }
-  refuse(testbed, problems);
-  return testbed;
+  const given = read(file, 'testbed description', testbedShape);
+  const { value, problems } = completedTestbed(given.value);
+  refuse(given, problems);
+  return { ...given, value };
 }
 
 /** The types of board that come with the package. */
@@ -106,25 +102,31 @@ export function boardTypes(): string[] {
     .sort();
 }
 
-function readBoard(file: string): BoardType {
+/** A description of a board that may be too small for any system. Throws Failure. */
+function readBoard(file: string): Described<BoardType> {
   const board = read(file, 'board description', boardShape);
-  const figures = ['memoryBytes', 'watchdog', 'uarts', 'flash.sectorBytes', 'flash.sectors', 'flash.programBytes'];
-  const problems: Problem[] = [];
-  board.value.unknown.forEach((figure, i) => {
-    if (!figures.includes(figure))
-      problems.push({ path: `unknown[${i}]`, reason: `${figure} is no figure; ${suggestion(figure, figures)}` });
-  });
-  refuse(board, problems);
-  return board.value;
+  refuse(board, boardProblems(board.value));
+  return { ...board, value: completed(board.value) };
 }
 
-/** A type of board by its name in boards/, or by the path of a user's own file. Throws Failure. */
-export function boardType(name: string, folder = '.'): BoardType {
-  if (name.endsWith('.json')) return readBoard(resolve(folder, name));
+/** Where the file of a type of board is: its name in boards/, or the path of a user's own. Throws Failure. */
+function boardFile(name: string, folder: string): string {
+  if (name.endsWith('.json')) return resolve(folder, name);
   const file = join(root(), 'boards', `${name}.json`);
-  if (!existsSync(file)) {
-    const next = `${suggestion(name, boardTypes())}; or name a file of your own, ending in .json`;
-    throw new Failure('E_BOARD_TYPE', EXIT.refused, `no type of board is named ${name}`, next);
-  }
-  return readBoard(file);
+  if (existsSync(file)) return file;
+  const next = `${suggestion(name, boardTypes())}; or name a file of your own, ending in .json`;
+  throw new Failure('E_BOARD_TYPE', EXIT.refused, `no type of board is named ${name}`, next);
+}
+
+/** A type of board as it is described, whether a system can live on it or not (`tooSmall`). Throws Failure. */
+export function boardDescription(name: string, folder = '.'): Described<BoardType> {
+  return readBoard(boardFile(name, folder));
+}
+
+/** A type of board on which a system can live, by its name in boards/ or the path of a user's own file. Throws Failure. */
+export function boardType(name: string, folder = '.'): BoardType {
+  const board = boardDescription(name, folder);
+  const small = tooSmall(board.value);
+  if (small) refuse(board, [small], `use another board; npx understudy board ${name} says what fits on it`);
+  return board.value;
 }

@@ -88,6 +88,28 @@ export function number(about: string, least: number, most: number, whole = false
   };
 }
 
+const HEX = /^0x[0-9A-Fa-f]{1,8}$/;
+
+/** An address: a whole number, or text as 0x08010000, since JSON has no such numbers. */
+export function address(about: string): Shape<number> {
+  const top = 2 ** 32 - 1;
+  return {
+    check(value, path, problems) {
+      if (typeof value === 'string' && HEX.test(value)) return Number(value);
+      if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= top) return value;
+      wrong(problems, path, `${about}, an address as "0x08010000"`, value);
+      return 0;
+    },
+    schema: () => ({
+      description: about,
+      anyOf: [
+        { type: 'string', pattern: HEX.source },
+        { type: 'integer', minimum: 0, maximum: top },
+      ],
+    }),
+  };
+}
+
 export function flag(about: string): Shape<boolean> {
   return {
     check(value, path, problems) {
