@@ -343,13 +343,19 @@ export function reconcile(rt: Runtime, staged: Image | null): void {
   if (!rt.staged) dropSeats(rt);
   if (!busy) {
     const wanted = staged && staged.plan.upgrade && staged.plan.upgrade.base === rt.active.hash ? staged : null;
-    let told = true;
+    const id = wanted ? wanted.hash : '';
+    let told = (rt.staged ? rt.staged.hash : '') === id;
     for (let i = 0; i < rt.locals.length; i++) {
-      const known = rt.locals[i].self.staged;
-      if (rt.locals[i].self.role === 'active' && (known ? known.id : '') !== (wanted ? wanted.hash : '')) told = false;
+      const self = rt.locals[i].self;
+      if ((self.role === 'active' || self.role === 'seat') && (self.staged ? self.staged.id : '') !== id) told = false;
     }
-    const same = (rt.staged ? rt.staged.hash : '') === (wanted ? wanted.hash : '');
-    if (!same || !told) {
+    // power may have gone after the old versions were told, and before the seats of the new ones were there
+    const lows = wanted && rt.op ? rt.op.lows : [];
+    for (let i = 0; i < lows.length; i++) {
+      const entry = (wanted as Image).plan.components[lows[i] >> 1];
+      if (entry && entry.board === rt.board && !localOf(rt, lows[i])) told = false;
+    }
+    if (!told) {
       // told anew, and where it stands in flash is as it was
       const slot = rt.records.value.staged;
       dropStaged(rt);

@@ -252,7 +252,7 @@ describe('power cuts', () => {
 
   test('finds a machine that remembers something beside its state', { timeout: 120_000 }, async () => {
     const core = await withMistake([
-      ['core.ts', 'export function create(setup', 'let times = 0;\nexport function create(setup'],
+      ['core.ts', 'export function gate(self', 'let times = 0;\nexport function gate(self'],
       ['core.ts', '  self.n++;\n', '  self.n++;\n  times++;\n  self.since = times;\n'],
     ]);
     const found = exploreAll(smallWorld(shapeNamed('power-one'), core), { states: 60_000 });

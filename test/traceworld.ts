@@ -4,7 +4,7 @@
 import type { TraceHeader } from '../host/trace/file.ts';
 import type { TraceEffect, TraceEvent, TraceLine } from '../host/check/types.ts';
 import type { Process } from '../firmware/core/core.ts';
-import { create, gate, heartbeat, step } from '../firmware/core/core.ts';
+import { create, gate, heartbeat, step } from '../firmware/core/rules.ts';
 import type { Application, Effect, Emission, Event, Message, Operation } from '../firmware/core/types.ts';
 
 const COMPONENTS = ['sensors', 'estimator', 'controller', 'wheels', 'telemetry'];

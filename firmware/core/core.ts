@@ -1,5 +1,5 @@
 // The one door of the protocol core: one event in, effects out (PROTOCOL 3). No clock, no random numbers, no I/O:
-// everything undecided comes in as an event.
+// everything undecided comes in as an event. The rules of the paper as printed stand behind a door of their own, rules.ts.
 
 import { hearAcked, hearLow, inCluster } from './border.ts';
 import {
@@ -17,21 +17,16 @@ import {
 import { armedTimer, misbehaves, receive } from './deliver.ts';
 import { learn } from './journal.ts';
 import { HELD_MAX } from './limits.ts';
-import { createPaper, gatePaper, stepPaper } from './paper.ts';
-import type { CutState, Process, Setup } from './process.ts';
-import { blank, createCorrected, isSurvivor, lowOf, makeRoom, renumber, send } from './process.ts';
+import type { CutState, Process } from './process.ts';
+import { blank, isSurvivor, lowOf, makeRoom, renumber, send } from './process.ts';
 import { hearHandover, resume, settleSeat, stop } from './resume.ts';
 import type { Application, Effect, Event, Message, Pid } from './types.ts';
 import { sum } from './vector.ts';
 
 export { forgettable, heartbeat } from './border.ts';
 export { contaminated } from './journal.ts';
-export { isSurvivor, others, survivors } from './process.ts';
+export { create, isSurvivor, others, survivors } from './process.ts';
 export type { Process, Setup } from './process.ts';
-
-export function create(setup: Setup, app: Application): Process {
-  return setup.rules === 'paper' ? (createPaper(setup, app) as unknown as Process) : createCorrected(setup, app);
-}
 
 /**
  * PROTOCOL 5.3.1: a seat belongs to one start. The first handover or report of a later one makes it forget the former;
@@ -47,7 +42,6 @@ function newStart(self: Process, message: Message): boolean {
  * `repeat` again, or `refuse` it: neither accepted nor acknowledged.
  */
 export function gate(self: Process, from: Pid, message: Message): 'take' | 'wait' | 'repeat' | 'refuse' {
-  if (self.rules === 'paper') return gatePaper(self as never, from, message);
   const frozen = self.cut !== null || self.role === 'seat';
   if (message.kind === 'input') {
     const got = self.gotI[message.device as number];
@@ -246,10 +240,6 @@ function hear(self: Process, event: Event, effects: Effect[], app: Application):
  * have been let through by `gate`. The event must not be changed afterwards: journal and held messages keep it.
  */
 export function step(self: Process, event: Event, effects: Effect[], app: Application): void {
-  if (self.rules === 'paper') {
-    stepPaper(self as never, event, effects, app);
-    return;
-  }
   self.n++;
   if (event.n !== undefined && event.from !== undefined && event.kind !== 'input') {
     while (self.gotN.length <= event.from) self.gotN.push(0);

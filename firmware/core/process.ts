@@ -135,7 +135,7 @@ function freshState(components: number, devices: number, slots: number, app: unk
 }
 
 /** A process as after a boot, or, where `setup.operation` is given, as just after a start. */
-export function createCorrected(setup: Setup, app: Application): Process {
+export function create(setup: Setup, app: Application): Process {
   const components = setup.live.length;
   const slots = setup.operation ? setup.operation.cluster.length : 0;
   const gotI: number[] = [];

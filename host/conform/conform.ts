@@ -2,7 +2,7 @@
 // that begins as the process did, and what the machine answers must be what the trace says. A board that ran another
 // core, another module, or ours with a fault of its memory or its engine, is found at the first event where it shows.
 
-import * as realCore from '../../firmware/core/core.ts';
+import * as realCore from '../../firmware/core/rules.ts';
 import type { Process } from '../../firmware/core/core.ts';
 import type { Application, Effect, Event } from '../../firmware/core/types.ts';
 import { VERSION } from '../../firmware/main.ts';

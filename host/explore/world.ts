@@ -2,7 +2,7 @@
 // devices with drivers. Its whole state is plain data, so that it can be copied, compared and gone back to. It writes
 // the same trace as a testbed. Durability is off here: a board that loses power has lost its processes.
 
-import * as realCore from '../../firmware/core/core.ts';
+import * as realCore from '../../firmware/core/rules.ts';
 import type { Process, Setup } from '../../firmware/core/core.ts';
 import type { Application, Effect, Event, Message, Operation, Pid } from '../../firmware/core/types.ts';
 import * as realDriver from '../../firmware/driver.ts';

@@ -13,14 +13,14 @@ const FIRMWARE = path.join(import.meta.dirname, '..', '..', 'firmware');
 export type Change = [file: string, anchor: string, by: string];
 
 /** Everything that the core exports, of which a world needs a part. */
-export type Mutated = Core & Pick<typeof import('../../firmware/core/core.ts'), 'forgettable' | 'contaminated'>;
+export type Mutated = Core & Pick<typeof import('../../firmware/core/rules.ts'), 'forgettable' | 'contaminated'>;
 
 /** `name` is what the error calls it where an anchor has gone. */
 export async function withMistake(changes: Change[], name = 'a planted mistake'): Promise<Mutated> {
   const placed = changes.map(
     ([file, anchor, by]): Change => [file === 'driver.ts' ? file : `core/${file}`, anchor, by],
   );
-  return buildChanged<Mutated>("export * from './core/core.ts'; export * from './driver.ts';", placed, name);
+  return buildChanged<Mutated>("export * from './core/rules.ts'; export * from './driver.ts';", placed, name);
 }
 
 /** The same of any code that runs the firmware: `entry` is a module in its folder, and so are the files changed. */
