@@ -11,7 +11,7 @@ import type { ModuleInfo, Modules } from '../host/describe/compile.ts';
 import { compileSystem, MESSAGE_BYTES_MAX, planHash } from '../host/describe/compile.ts';
 import { FORMATS, schemaOf } from '../host/describe/formats.ts';
 import { JsonError, parseJson } from '../host/describe/json.ts';
-import { boardType, boardTypes, readSystem, readTestbed, readUpgrade } from '../host/describe/read.ts';
+import { boardTypes, readSystem, readTestbed, readUpgrade } from '../host/describe/read.ts';
 import type { Problem } from '../host/describe/shape.ts';
 import { nearest } from '../host/describe/shape.ts';
 import { Failure } from '../host/failure.ts';
@@ -768,7 +768,10 @@ describe('preflight', () => {
     name: 'mine',
     engine: 'duktape',
     interrupts: true,
+    watchdog: true,
+    keeps: true,
     memoryBytes: 0,
+    unknown: more.memoryBytes === undefined ? ['memoryBytes'] : [],
     flash: { sectorBytes: 4096, sectors: 64, programBytes: 4 },
     ...more,
   });
@@ -784,7 +787,7 @@ describe('preflight', () => {
       boards[name] = { kind: 'virtual', type: `${name}.json` };
     }
     if (types.none) delete boards.spare;
-    if (types.real) boards.sensors = { kind: 'real', port: 'id:1', type: 'pico' };
+    if (types.real) boards.sensors = { kind: 'real', port: 'id:1', ...types.real };
     writeFileSync(join(dir, 'testbed.json'), JSON.stringify({ understudy: 1, boards }));
     const old = { ...text('a', 3000), ...text('b', 3000), ...text('c', 3000), ...text('d', 3000) };
     const modules = { ...text('c', 3000), ...text('d', 3000), ...text('e', 5000), ...text('f', 5000) };
@@ -840,16 +843,66 @@ describe('preflight', () => {
   });
 
   test('a low process beside survivors where a call cannot be interrupted', () => {
-    const dull = { control: board({ interrupts: false }), spare: board({ interrupts: false }) };
+    const boards = (more: Json) => ({
+      control: board({ interrupts: false, ...more }),
+      spare: board({ interrupts: false, ...more }),
+    });
+    const dull = boards({});
     const cause = 'board control cannot interrupt a call: a hang of controller would reset it, and with it controller';
     const next = 'place the new version on a board of its own';
-    expect(flight(dull).refusals).toEqual([{ code: 'E_FATE', cause, next: `${next}, or set "sharedFate": true` }]);
+    const refused = flight(dull);
+    expect(refused.refusals).toEqual([{ code: 'E_FATE', cause, next: `${next}, or set "sharedFate": true` }]);
+    expect(refused.boards.map((b) => [b.board, b.hang])).toEqual([
+      ['actuators', 'interrupted'],
+      ['compute', 'interrupted'],
+      ['control', 'reset'],
+      ['sensors', 'interrupted'],
+      ['spare', 'reset'],
+    ]);
     expect(flight(dull, (f) => (f.components.controller.board = 'sensors')).refusals).toEqual([]);
     const shared = (f: Loose) => (f.sharedFate = true);
     expect(flight(dull, shared).refusals[0]?.cause).toBe(`${cause}; sharedFate needs durability`);
     const guarded = flight(dull, shared, 'guard');
     expect(guarded.refusals).toEqual([]);
     expect(guarded.warnings).toEqual([`${cause}; its journal brings them back (sharedFate)`]);
+    const forgets = flight(boards({ keeps: false }), shared, 'guard');
+    expect(forgets.refusals).toEqual([
+      { code: 'E_FATE', cause: `${cause}; it keeps nothing over a reset that would tell which process hung`, next },
+    ]);
+    expect(flight(boards({ keeps: false })).refusals[0]?.next).toBe(next);
+  });
+
+  test('without a watchdog a hang is for good', () => {
+    const types = {
+      control: board({ interrupts: false, watchdog: false }),
+      spare: board({ interrupts: false, watchdog: false }),
+    };
+    const { refusals, warnings } = flight(types, (f) => (f.sharedFate = true), 'guard');
+    const why =
+      'a hang of controller would stop it, and with it controller; it has no watchdog, so sharedFate cannot help';
+    expect(refusals).toEqual([
+      {
+        code: 'E_FATE',
+        cause: `board control cannot interrupt a call: ${why}`,
+        next: 'place the new version on a board of its own',
+      },
+    ]);
+    expect(warnings).toEqual([
+      'board spare cannot interrupt a call: a hang of estimator would stop it until its power is cycled: it has no watchdog',
+    ]);
+  });
+
+  test('a board on which no system can live', () => {
+    const { refusals, boards } = flight({ real: { type: 'pico' } });
+    expect(refusals).toEqual([
+      {
+        code: 'E_BOARD_SMALL',
+        cause:
+          'board sensors: no system can live on a pico: its flash.sectors is 1; wanted at least 8: 3 for records, 2 for slots, 3 for the journal',
+        next: 'use another board; npx understudy board pico says what fits on it',
+      },
+    ]);
+    expect(boards.map((b) => b.board)).not.toContain('sensors');
   });
 
   test('a journal that does not fit: refused, with what is there and what is wanted', () => {
@@ -874,63 +927,22 @@ describe('preflight', () => {
   });
 
   test('warnings: no guard policy, figures that are assumed', () => {
-    const { warnings, refusals } = flight({ real: {} }, (f) => delete f.policy, 'guard');
+    const { warnings, refusals } = flight({ real: { type: 'nrf52840-dk' } }, (f) => delete f.policy, 'guard');
     expect(refusals).toEqual([]);
     expect(warnings).toEqual([
-      'board sensors: uarts, flash.sectorBytes, flash.sectors, flash.programBytes of a pico are assumed; check them on the board',
+      'board sensors: flash.base, flash.sectors, flash.eraseMs, flash.endurance of a nrf52840-dk are assumed; check them on the board',
       'no guard policy: guarded operation ends only on a word (npx understudy commit)',
     ]);
   });
-});
 
-describe('types of board', () => {
-  test('each file of boards/ is one, under its name', () => {
-    expect(boardTypes()).toEqual([
-      'esp32',
-      'espruino-wifi',
-      'nrf52840-dk',
-      'nucleo-f411re',
-      'pico',
-      'rp2040',
-      'stm32f4-discovery',
-      'virtual',
-    ]);
-    for (const name of boardTypes()) expect(boardType(name).name).toBe(name);
-  });
-
-  test('memory is that of the variables that were measured, 12 bytes each', () => {
-    const variables = { 'nrf52840-dk': 12_000, rp2040: 12_000, esp32: 16_383, pico: 5_100, 'stm32f4-discovery': 5_450 };
-    for (const [name, count] of Object.entries(variables)) expect(boardType(name).memoryBytes).toBe(12 * count);
-    for (const name of boardTypes()) {
-      const type = boardType(name);
-      expect(type.unknown.includes('memoryBytes')).toBe(type.memoryBytes === 0);
-      expect(type.interrupts).toBe(type.engine === 'virtual');
-    }
-  });
-
-  test('an unknown one, one’s own, and one with mistakes', () => {
-    expect(failure(() => boardType('stm32f4-discovry'))).toMatchObject({
-      code: 'E_BOARD_TYPE',
-      exit: 7,
-      message: 'no type of board is named stm32f4-discovry',
-      next: 'did you mean stm32f4-discovery?; or name a file of your own, ending in .json',
-    });
-    const own = JSON.parse(readFileSync(join(ROOT, 'boards/pico.json'), 'utf8')) as Loose;
-    own.name = 'mine';
-    expect(boardType(write(own)).name).toBe('mine');
-    own.engine = 'v8';
-    own.flash.sectors = '8';
-    const error = failure(() => boardType(write(own)));
-    expect(error).toMatchObject({ code: 'E_DESCRIPTION', exit: 7 });
-    expect(linesOf(error)).toEqual([
-      '5:13: engine: is the string "v8"; wanted the JavaScript engine, one of virtual, espruino, jerryscript, duktape',
-      '12:16: flash.sectors: is the string "8"; wanted erase units, a whole number from 8 to 1048576',
-    ]);
-    const wrong = { ...own, engine: 'espruino', flash: { sectorBytes: 4096, sectors: 8, programBytes: 4 } };
-    wrong.unknown = ['flash.sector'];
-    expect(linesOf(failure(() => boardType(write(wrong))))[0]).toMatch(
-      /: unknown\[0\]: flash\.sector is no figure; did you mean flash\.sectors\?$/,
-    );
+  test('a part that stands fewer erases lasts less long', () => {
+    const flash = { sectorBytes: 4096, sectors: 64, programBytes: 4 };
+    const types = { control: board({ flash: { ...flash, endurance: 10_000 } }), spare: board() };
+    const of = (f: ReturnType<typeof flight>, name: string) => f.boards.find((b) => b.board === name)?.journal;
+    const weak = of(flight(types, undefined, 'guard'), 'control');
+    const strong = of(flight({}, undefined, 'guard'), 'control');
+    expect([weak?.endurance, strong?.endurance]).toEqual([10_000, 100_000]);
+    expect(10 * (weak?.lifetimeHours ?? 0)).toBeCloseTo(strong?.lifetimeHours ?? 0, 6);
   });
 });
 
@@ -975,7 +987,7 @@ function valid(schema: Loose, value: unknown): boolean {
 describe('schemas', () => {
   const testbed = {
     understudy: 1,
-    boards: { one: { kind: 'virtual' }, two: { kind: 'real', type: 'pico', port: null } },
+    boards: { one: { kind: 'virtual' }, two: { kind: 'real', type: 'rp2040', port: null } },
     world: { module: 'plant.ts', options: { seed: 1, deep: { a: [] } } },
   };
   const samples: Record<string, () => Json> = {

@@ -3,8 +3,15 @@
 import { parse } from 'acorn';
 import { describe, expect, test } from 'vitest';
 import { boardBundle } from '../host/build/bundle.ts';
-import { boardType } from '../host/describe/read.ts';
-import { boardBytes, processBytes, RUNTIME_VARIABLES, VARIABLE_BYTES, variablesOf } from '../host/operate/memory.ts';
+import { boardDescription } from '../host/describe/read.ts';
+import {
+  boardBytes,
+  costsOf,
+  processBytes,
+  RUNTIME_VARIABLES,
+  VARIABLE_BYTES,
+  variablesOf,
+} from '../host/operate/memory.ts';
 import type { Preflight } from '../host/operate/preflight.ts';
 import { insist } from '../host/operate/preflight.ts';
 import { originalVersion } from '../host/mission/run.ts';
@@ -47,12 +54,26 @@ describe('memory', () => {
 
   test('the sample mission fits the larger boards, and not the smallest', async () => {
     const { plan } = await originalVersion();
-    const board = boardBytes([plan, plan]);
-    expect(board).toBeGreaterThan(RUNTIME_VARIABLES * VARIABLE_BYTES + 2 * VARIABLE_BYTES * 500);
+    const wanted = (name: string): [number, number] => {
+      const { value: type } = boardDescription(name);
+      const costs = costsOf(type);
+      return [boardBytes([plan, plan], costs) + 2 * processBytes(plan, 3000, costs), type.memoryBytes];
+    };
+    expect(boardBytes([plan, plan])).toBeGreaterThan(RUNTIME_VARIABLES * VARIABLE_BYTES + 2 * VARIABLE_BYTES * 500);
     expect(processBytes(plan, 4000) - processBytes(plan, 3000)).toBe(2000);
-    const pair = board + 2 * processBytes(plan, 3000);
-    expect(pair).toBeLessThan(boardType('nrf52840-dk').memoryBytes);
-    expect(pair).toBeGreaterThan(boardType('pico').memoryBytes);
+    const [large, there] = wanted('nrf52840-dk');
+    expect(large).toBeLessThan(there);
+    const [small, little] = wanted('pico');
+    expect(small).toBeGreaterThan(little);
+  });
+
+  test('each engine has its own price of a value', () => {
+    const prices = (['espruino', 'duktape', 'jerryscript', 'virtual'] as const).map((engine) =>
+      costsOf({ engine, variableBytes: engine === 'espruino' ? 14 : 0 }),
+    );
+    expect(prices.map(({ unit }) => unit)).toEqual([14, 20, 12, VARIABLE_BYTES]);
+    expect(prices[0]?.runtime).toBe(14 * RUNTIME_VARIABLES);
+    expect(prices[1]?.runtime).toBeGreaterThan(prices[2]?.runtime ?? 0);
   });
 });
 

@@ -89,6 +89,8 @@ export const boardShape = object('a type of board', {
   interrupts: flag('a call that does not return can be interrupted'),
   watchdog: optional(flag('a watchdog resets a board that hangs'), false),
   watchdogMs: optional(number('time after which it does, ms; 0: the driver’s own', 0, 3_600_000), 0),
+  keeps: optional(flag('a number survives a reset, and no power cut: after a hang it tells which process hung'), false),
+  keptAt: optional(nullable(address('the word of the chip that does so; null: the port’s own way, or none')), null),
   memoryBytes: optional(number('memory for the application and the runtime, bytes; 0: not known', 0, 2 ** 40, true), 0),
   variables: optional(number('Espruino: how many variables it has; 0: not known', 0, 65_535, true), 0),
   variableBytes: optional(number('Espruino: bytes of each; 0: not known', 0, 64, true), 0),
@@ -170,6 +172,9 @@ function checkEngine(board: BoardType, say: Say): void {
     if (memoryBytes === 0 && !unknown.includes('memoryBytes')) {
       say('memoryBytes', 'missing; wanted the bytes of the engine’s heap, or "memoryBytes" in `unknown`');
     }
+  }
+  if (board.keptAt !== null && !board.keeps) {
+    say('keeps', `is false, and keptAt is ${hex(board.keptAt)}; wanted true here, or nothing there`);
   }
   if (board.watchdogMs > 0 && !board.watchdog) {
     say('watchdogMs', `is ${board.watchdogMs}, and watchdog is false; wanted true there, or nothing here`);

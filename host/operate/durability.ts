@@ -30,7 +30,10 @@ import { CYCLES } from '../journal.ts';
 import { bareContext } from '../testbed/bare.ts';
 import type { Version } from './version.ts';
 
-export type Part = Pick<Flash, 'sectorBytes' | 'sectors' | 'programBytes'>;
+export type Part = Pick<Flash, 'sectorBytes' | 'sectors' | 'programBytes'> & {
+  /** erases that a sector stands; CYCLES where it is not told */
+  endurance?: number;
+};
 
 /** Of what nobody has given a rate. */
 const ASSUMED_PER_SECOND = 10;
@@ -60,7 +63,9 @@ export interface JournalPlan {
   wanted: number;
   perSecond: { events: number; writes: number; bytes: number };
   erasesPerHour: number;
-  /** until each sector has been erased CYCLES times, h; Infinity: nothing is written */
+  /** erases that a sector stands */
+  endurance: number;
+  /** until each sector has been erased so often, h; Infinity: nothing is written */
   lifetimeHours: number;
 }
 
@@ -303,6 +308,7 @@ export function journalPlan(
   const unit = Math.max(4, part.programBytes);
   const data = part.sectorBytes - up(SECTOR_HEADER, part.programBytes);
   const capacity = journalRoom(part);
+  const endurance = part.endurance ?? CYCLES;
 
   const streams = here.map((r) => ({ bytes: baseBytes(r, operation), events: 0 }));
   const sources = new Map<number, number>();
@@ -355,6 +361,7 @@ export function journalPlan(
     wanted: Math.round(2 * BASE_SPREAD * bases + RESERVE_BYTES),
     perSecond: { events, writes, bytes },
     erasesPerHour: erases * 3600,
-    lifetimeHours: erases > 0 && sectors > 0 ? (CYCLES * sectors) / erases / 3600 : Number.POSITIVE_INFINITY,
+    endurance,
+    lifetimeHours: erases > 0 && sectors > 0 ? (endurance * sectors) / erases / 3600 : Number.POSITIVE_INFINITY,
   };
 }

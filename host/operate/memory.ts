@@ -1,17 +1,39 @@
-// What a version needs of a board's memory, as far as it can be told beforehand: counted in variables, the unit of the
-// smallest engine (Espruino keeps every value, property and function parameter in a block of 12 to 16 bytes), from the
-// data that the board will really hold. No engine has been measured for it; figures are good to a third or so.
+// What a version needs of a board's memory, as far as it can be told beforehand: counted in values, from the data that the
+// board will really hold. Espruino keeps every value, property and function parameter in a block of 12 to 16 bytes; for
+// other engines a value has a price that they come to on average. Figures are good to a third or so.
 
 import { create } from '../../firmware/core/core.ts';
 import type { Plan } from '../../firmware/plan.ts';
+import type { BoardType } from '../describe/board.ts';
 
-/** The files in boards/ take the smaller block for what a board has, so what is wanted is counted in it too. */
+/** Where nothing else is known: the smaller block. */
 export const VARIABLE_BYTES = 12;
 /**
- * The runtime: some 460 functions of 5 variables each and 1,070 parameters; their code stays in flash. A test compares
- * this with the bundle.
+ * The runtime in Espruino: some 460 functions of 5 variables each and 1,070 parameters; their code stays in flash. A test
+ * compares this with the bundle.
  */
 export const RUNTIME_VARIABLES = 3400;
+/** What a value takes in other engines on 32 bits, headers and pairs shared out; and the runtime, its code included. */
+const DUKTAPE = { unit: 20, runtime: 140 * 1024 };
+const JERRYSCRIPT = { unit: 12, runtime: 60 * 1024 };
+
+/** What memory is counted in on a type of board. */
+export interface Costs {
+  /** bytes of a plain value, the block of Espruino */
+  unit: number;
+  /** of the runtime before its first plan */
+  runtime: number;
+}
+
+export function costsOf(type: Pick<BoardType, 'engine' | 'variableBytes'>): Costs {
+  if (type.engine === 'duktape') return DUKTAPE;
+  if (type.engine === 'jerryscript') return JERRYSCRIPT;
+  const unit = type.variableBytes || VARIABLE_BYTES;
+  return { unit, runtime: RUNTIME_VARIABLES * unit };
+}
+
+const SMALLEST = costsOf({ engine: 'espruino', variableBytes: 0 });
+
 /** Allowed for the state of a component, which only running it would tell, and for its functions. */
 const APPLICATION_VARIABLES = 150;
 /** Channels, bus and their queues, for each process. */
@@ -47,13 +69,12 @@ function coreVariables(plan: Plan): number {
 }
 
 /** Bytes of a process whose module has `textBytes`, in guarded operation. */
-export function processBytes(plan: Plan, textBytes: number): number {
+export function processBytes(plan: Plan, textBytes: number, costs: Costs = SMALLEST): number {
   const variables = coreVariables(plan) + APPLICATION_VARIABLES + LINK_VARIABLES + GUARD_RECORDS * RECORD_VARIABLES;
-  return variables * VARIABLE_BYTES + TEXT_COPIES * textBytes;
+  return variables * costs.unit + TEXT_COPIES * textBytes;
 }
 
 /** Bytes of a board before its first process: the runtime and the plans that it holds. */
-export function boardBytes(plans: Plan[]): number {
-  const variables = plans.reduce((sum, plan) => sum + variablesOf(plan), RUNTIME_VARIABLES);
-  return variables * VARIABLE_BYTES;
+export function boardBytes(plans: Plan[], costs: Costs = SMALLEST): number {
+  return plans.reduce((sum, plan) => sum + variablesOf(plan) * costs.unit, costs.runtime);
 }

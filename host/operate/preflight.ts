@@ -7,13 +7,14 @@ import type { Plan } from '../../firmware/plan.ts';
 import type { Flash } from '../../hal/hal.ts';
 import type { Difference } from '../describe/cluster.ts';
 import { schemaDifferences } from '../describe/cluster.ts';
-import type { BoardType } from '../describe/formats.ts';
+import type { BoardType } from '../describe/board.ts';
+import { tooSmall } from '../describe/board.ts';
 import type { Testbed } from '../describe/read.ts';
-import { boardType } from '../describe/read.ts';
+import { boardDescription } from '../describe/read.ts';
 import { EXIT, Failure } from '../failure.ts';
 import type { JournalPlan } from './durability.ts';
 import { declaredRates, journalPlan } from './durability.ts';
-import { boardBytes, processBytes } from './memory.ts';
+import { boardBytes, costsOf, processBytes } from './memory.ts';
 import type { Version } from './version.ts';
 import { imageOf } from './version.ts';
 
@@ -32,6 +33,8 @@ export interface BoardFlight {
   memoryBytes: number;
   /** 0: not known */
   memoryLimit: number;
+  /** what a call that never returns costs: it is interrupted, the board is reset, or nothing goes on there */
+  hang: 'interrupted' | 'reset' | 'stuck';
   /** in guarded operation, at the rates that the description allows; null: durability is off */
   journal: JournalPlan | null;
   /** the same outside guarded operation, with durability always */
@@ -50,15 +53,21 @@ export interface Preflight {
   boards: BoardFlight[];
   policy: Plan['policy'];
   warnings: string[];
-  refusals: { code: string; cause: string; next: string }[];
+  refusals: Refusal[];
 }
 
 function names(plan: Plan, base: Plan, components: number[]): string[] {
   return components.map((c) => plan.components[c]?.name ?? base.components[c]?.name ?? '');
 }
 
+export function hangOf(type: BoardType): BoardFlight['hang'] {
+  if (type.interrupts) return 'interrupted';
+  return type.watchdog ? 'reset' : 'stuck';
+}
+
 function boardFlight(base: Version, upgrade: Version, board: string, name: string, type: BoardType): BoardFlight {
   const cluster = upgrade.plan.upgrade?.cluster ?? [];
+  const costs = costsOf(type);
   const out: BoardFlight = {
     board,
     type: name,
@@ -67,8 +76,9 @@ function boardFlight(base: Version, upgrade: Version, board: string, name: strin
     active: [],
     low: [],
     shadow: [],
-    memoryBytes: boardBytes([base.plan, upgrade.plan]),
+    memoryBytes: boardBytes([base.plan, upgrade.plan], costs),
     memoryLimit: type.memoryBytes,
+    hang: hangOf(type),
     journal: null,
     always: null,
   };
@@ -81,7 +91,7 @@ function boardFlight(base: Version, upgrade: Version, board: string, name: strin
     const component = version.plan.components[c];
     if (!component || version.plan.boards[component.board] !== board) return;
     list.push(component.name);
-    out.memoryBytes += processBytes(upgrade.plan, (version.modules[component.module] ?? '').length);
+    out.memoryBytes += processBytes(upgrade.plan, (version.modules[component.module] ?? '').length, costs);
   };
   const count = Math.max(base.plan.components.length, upgrade.plan.components.length);
   for (let c = 0; c < count; c++) {
@@ -104,7 +114,41 @@ function unfit({ board, journal }: BoardFlight): string | null {
   return `board ${board}: its journal holds ${journal.capacity} bytes; about ${journal.wanted} are wanted: the checkpoints of its processes twice, and the reserve for one cut`;
 }
 
-/** Board types are those of the testbed; `sharedFate` and interrupts as in PROTOCOL 7. */
+interface Refusal {
+  code: string;
+  cause: string;
+  next: string;
+}
+
+/**
+ * A low process where no call can be interrupted (PROTOCOL 7): its hang costs the board a reset, and with it whoever else
+ * is there. They come back from the journal; but the next boot must know in which process it was (PROTOCOL 6.10), or it
+ * does the same again.
+ */
+function fate(flight: BoardFlight, type: BoardType, plan: Plan): { refusal: Refusal | null; warning: string | null } {
+  const survivors = [...flight.active, ...flight.shadow];
+  if (flight.hang === 'interrupted' || flight.low.length === 0) return { refusal: null, warning: null };
+  const start = `board ${flight.board} cannot interrupt a call: a hang of ${flight.low.join(', ')} would`;
+  const stuck = flight.hang === 'stuck';
+  if (survivors.length === 0) {
+    const warning = `${start} stop it until its power is cycled: it has no watchdog`;
+    return { refusal: null, warning: stuck ? warning : null };
+  }
+  const cause = `${start} ${stuck ? 'stop' : 'reset'} it, and with it ${survivors.join(', ')}`;
+  const refuse = (why: string, next: string) => ({
+    refusal: { code: 'E_FATE', cause: `${cause}${why}`, next },
+    warning: null,
+  });
+  if (stuck) return refuse('; it has no watchdog, so sharedFate cannot help', ALONE);
+  if (!plan.sharedFate) return refuse('', type.keeps ? `${ALONE}, or set "sharedFate": true` : ALONE);
+  if (plan.durability === 'off') {
+    return refuse('; sharedFate needs durability', 'set "durability": "guard" in the system');
+  }
+  if (!type.keeps) return refuse('; it keeps nothing over a reset that would tell which process hung', ALONE);
+  return { refusal: null, warning: `${cause}; its journal brings them back (sharedFate)` };
+}
+
+/** Board types are those of the testbed; `sharedFate`, hangs and interrupts as in PROTOCOL 7. */
 export function preflight(base: Version, upgrade: Version, testbed: Testbed): Preflight {
   const plan = upgrade.plan;
   const info = plan.upgrade as NonNullable<Plan['upgrade']>;
@@ -120,7 +164,14 @@ export function preflight(base: Version, upgrade: Version, testbed: Testbed): Pr
       refuse('E_BOARD', `the testbed has no board named ${board}`, `add it to ${testbed.file}`);
       continue;
     }
-    const type = boardType(entry.type, dirname(testbed.file));
+    const described = boardDescription(entry.type, dirname(testbed.file));
+    const type = described.value;
+    const small = tooSmall(type);
+    if (small) {
+      const cause = `board ${board}: no system can live on a ${type.name}: its ${small.path} ${small.reason}`;
+      refuse('E_BOARD_SMALL', cause, `use another board; npx understudy board ${entry.type} says what fits on it`);
+      continue;
+    }
     const flight = boardFlight(base, upgrade, board, entry.type, type);
     boards.push(flight);
     if (flight.imageBytes > flight.slotBytes) {
@@ -135,16 +186,11 @@ export function preflight(base: Version, upgrade: Version, testbed: Testbed): Pr
       const cause = `board ${board}: ${what}: about ${flight.memoryBytes} bytes wanted, ${flight.memoryLimit} there`;
       refuse('E_MEMORY', cause, 'place the new version on a board of its own: `board` in the upgrade');
     }
-    const survivors = [...flight.active, ...flight.shadow];
-    const small = unfit(flight);
-    if (small) refuse('E_JOURNAL_SMALL', small, 'use a type of board with more flash, or set "durability": "off"');
-    if (!type.interrupts && flight.low.length > 0 && survivors.length > 0) {
-      const cause = `board ${board} cannot interrupt a call: a hang of ${flight.low.join(', ')} would reset it, and with it ${survivors.join(', ')}`;
-      if (!plan.sharedFate) refuse('E_FATE', cause, `${ALONE}, or set "sharedFate": true`);
-      else if (plan.durability === 'off')
-        refuse('E_FATE', `${cause}; sharedFate needs durability`, 'set "durability": "guard" in the system');
-      else warnings.push(`${cause}; its journal brings them back (sharedFate)`);
-    }
+    const journal = unfit(flight);
+    if (journal) refuse('E_JOURNAL_SMALL', journal, 'use a type of board with more flash, or set "durability": "off"');
+    const { refusal, warning } = fate(flight, type, plan);
+    if (refusal) refusals.push(refusal);
+    if (warning) warnings.push(warning);
     if (entry.kind !== 'virtual' && type.unknown.length > 0) {
       warnings.push(
         `board ${board}: ${type.unknown.join(', ')} of a ${type.name} are assumed; check them on the board`,
