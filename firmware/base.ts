@@ -48,28 +48,28 @@ export interface BoardBase {
   outputs: [number, Output[]][];
 }
 
-/** The channels whose sender is `of`; -1: those of devices, and of processes that are no more. */
-function isOf(rt: Runtime, from: Pid, of: Pid): boolean {
-  return of < 0 ? from < 0 || localOf(rt, from) === null : from === of;
+/** The channels whose sender is this; -1: those of devices, and of processes that are no more. */
+function isOf(rt: Runtime, from: Pid, sender: Pid): boolean {
+  return sender < 0 ? from < 0 || localOf(rt, from) === null : from === sender;
 }
 
-function queuesOf(rt: Runtime, of: Pid): QueueBase[] {
+function queuesOf(rt: Runtime, sender: Pid): QueueBase[] {
   const out: QueueBase[] = [];
   for (let i = 0; i < rt.outgoing.length; i++) {
     const o = rt.outgoing[i];
-    if (!isOf(rt, o.from, of) || (o.queue.length === 0 && o.ackedQ === 0 && o.base === 0)) continue;
+    if (!isOf(rt, o.from, sender) || (o.queue.length === 0 && o.ackedQ === 0 && o.base === 0)) continue;
     out.push([o.from, o.device, o.to, o.base, o.ackedQ, o.queue]);
   }
   return out;
 }
 
-function outputsOf(rt: Runtime, of: Pid): [number, Output[]][] {
+function outputsOf(rt: Runtime, sender: Pid): [number, Output[]][] {
   const out: [number, Output[]][] = [];
   for (let d = 0; d < rt.devices.length; d++) {
     const state = rt.devices[d];
     const list: Output[] = [];
     if (state)
-      for (let i = 0; i < state.queue.length; i++) if (isOf(rt, state.queue[i].pid, of)) list.push(state.queue[i]);
+      for (let i = 0; i < state.queue.length; i++) if (isOf(rt, state.queue[i].pid, sender)) list.push(state.queue[i]);
     if (list.length > 0) out.push([d, list]);
   }
   return out;
@@ -119,9 +119,9 @@ export function boardBase(rt: Runtime): BoardBase {
 }
 
 /** Puts channels and outputs of a base in the place of what is there of the same senders. */
-export function takeBack(rt: Runtime, of: Pid, queues: QueueBase[], outputs: [number, Output[]][]): void {
+export function takeBack(rt: Runtime, sender: Pid, queues: QueueBase[], outputs: [number, Output[]][]): void {
   const kept: Outgoing[] = [];
-  for (let i = 0; i < rt.outgoing.length; i++) if (!isOf(rt, rt.outgoing[i].from, of)) kept.push(rt.outgoing[i]);
+  for (let i = 0; i < rt.outgoing.length; i++) if (!isOf(rt, rt.outgoing[i].from, sender)) kept.push(rt.outgoing[i]);
   rt.outgoing = kept;
   for (let i = 0; i < queues.length; i++) {
     const q = queues[i];
@@ -133,7 +133,8 @@ export function takeBack(rt: Runtime, of: Pid, queues: QueueBase[], outputs: [nu
   for (let d = 0; d < rt.devices.length; d++) {
     const state = rt.devices[d];
     if (!state) continue;
-    for (let i = state.queue.length - 1; i >= 0; i--) if (isOf(rt, state.queue[i].pid, of)) state.queue.splice(i, 1);
+    for (let i = state.queue.length - 1; i >= 0; i--)
+      if (isOf(rt, state.queue[i].pid, sender)) state.queue.splice(i, 1);
   }
   for (let i = 0; i < outputs.length; i++) {
     const state = rt.devices[outputs[i][0]];

@@ -193,33 +193,33 @@ export function repeatDue(rt: Runtime, now: number): number {
  * `by` has taken everything up to `number`, which is of `epoch` (device inputs: -1). What it takes later may begin its
  * numbers again: a seat that is vacant.
  */
-export function acknowledge(rt: Runtime, of: number, by: Pid, number: number, epoch: number): void {
+export function acknowledge(rt: Runtime, sender: number, by: Pid, number: number, epoch: number): void {
   for (let i = 0; i < rt.acks.length; i++) {
     const ack = rt.acks[i];
-    if (ack[0] !== of || ack[1] !== by) continue;
+    if (ack[0] !== sender || ack[1] !== by) continue;
     if (epoch < ack[3] || (epoch === ack[3] && number <= ack[2])) return;
     ack[2] = number;
     ack[3] = epoch;
     return;
   }
-  rt.acks.push([of, by, number, epoch]);
+  rt.acks.push([sender, by, number, epoch]);
 }
 
 /** Sends the acknowledgements that are due: what they acknowledge is durable by now (PROTOCOL 6). */
 export function sendAcks(rt: Runtime): void {
   for (let i = 0; i < rt.acks.length; i++) {
-    const of = rt.acks[i][0];
+    const sender = rt.acks[i][0];
     const by = rt.acks[i][1];
     const number = rt.acks[i][2];
-    if (of >= 0) {
-      const board = boardOf(rt, of);
+    if (sender >= 0) {
+      const board = boardOf(rt, sender);
       if (board < 0 || board === rt.board) continue;
       const epoch = rt.acks[i][3];
-      rt.hal.bus(encodePacket([PACKET_ACK, of, by, rt.peers[board].life, rt.life, number, epoch], rt.crc));
+      rt.hal.bus(encodePacket([PACKET_ACK, sender, by, rt.peers[board].life, rt.life, number, epoch], rt.crc));
     } else {
-      const home = rt.active.plan.devices[-1 - of].board;
+      const home = rt.active.plan.devices[-1 - sender].board;
       const homeLife = home === rt.board ? rt.life : rt.peers[home].life;
-      rt.hal.bus(encodePacket([PACKET_INPUT_ACK, -1 - of, by, homeLife, rt.life, number], rt.crc));
+      rt.hal.bus(encodePacket([PACKET_INPUT_ACK, -1 - sender, by, homeLife, rt.life, number], rt.crc));
     }
     rt.bus.sent++;
   }

@@ -140,7 +140,7 @@ export function survey(ring: Ring): Survey {
 
 /** Builds the streams' values: full bases and the patches to them, each complete at the record `last`. */
 interface Builder {
-  of: Survey;
+  found: Survey;
   crc: Crc;
   parts: Uint8Array[][];
   values: Uint8Array[];
@@ -149,21 +149,21 @@ interface Builder {
 /** The value of the stream if this record completes it. */
 function build(b: Builder, kind: number, fields: unknown[], at: number): Uint8Array | null {
   let i = 0;
-  while (i < b.of.streams.length && b.of.streams[i].pid !== fields[0]) i++;
-  if (i === b.of.streams.length || at < b.of.streams[i].at || at > b.of.last[i]) return null;
+  while (i < b.found.streams.length && b.found.streams[i].pid !== fields[0]) i++;
+  if (i === b.found.streams.length || at < b.found.streams[i].at || at > b.found.last[i]) return null;
   if (kind !== RECORD_PATCH) {
     if (fields[1] === 0) b.parts[i] = [];
     b.parts[i].push(fields[4] as Uint8Array);
     if ((fields[1] as number) + 1 !== fields[2]) return null;
     b.values[i] = join(b.parts[i]);
-    b.of.streams[i].size = b.values[i].length;
+    b.found.streams[i].size = b.values[i].length;
     b.parts[i] = [];
   } else {
     const value = patch(b.values[i], fields[2] as Patch, b.crc);
     if (!value) throw new Error('a checkpoint of its journal does not fit the one before it');
     b.values[i] = value;
   }
-  return at === b.of.last[i] ? b.values[i] : null;
+  return at === b.found.last[i] ? b.values[i] : null;
 }
 
 function imageOf(images: Image[], hash: string): Image | null {
@@ -263,15 +263,15 @@ function redoFact(rt: Runtime, fact: unknown[]): void {
  * Brings the processes of this board to where they were when power went. Throws where that is not possible: then they
  * have to begin anew, and the others will hear of it.
  */
-export function resume(rt: Runtime, of: Survey, images: Image[]): void {
+export function resume(rt: Runtime, found: Survey, images: Image[]): void {
   const store = rt.store;
-  const builder: Builder = { of: of, crc: rt.crc, parts: [], values: [] };
+  const builder: Builder = { found: found, crc: rt.crc, parts: [], values: [] };
   const facts: ([number, Uint8Array] | null)[] = [];
   const differs: Pid[] = [];
   let t = 0;
   let board = false;
   rt.replaying = 1;
-  store.streams = of.streams;
+  store.streams = found.streams;
   const visit = function (kind: number, fields: unknown[], at: number): void {
     if (kind === RECORD_EVENT) {
       t += fields[1] as number;
@@ -279,7 +279,7 @@ export function resume(rt: Runtime, of: Survey, images: Image[]): void {
       if (!local || differs.indexOf(local.pid) >= 0) return;
       const device = fields[3] === null ? (fields[7] as number) : -1;
       const fact = device >= 0 ? facts[device] : null;
-      for (let i = 0; i < of.streams.length; i++) if (of.streams[i].pid === local.pid) of.streams[i].events++;
+      for (let i = 0; i < found.streams.length; i++) if (found.streams[i].pid === local.pid) found.streams[i].events++;
       if (!redo(rt, local, t, fields, fact ? fact[1] : null)) differs.push(local.pid);
     } else if (kind === RECORD_FACT) {
       if (fields[0] === FACT_INPUT) facts[fields[1] as number] = [fields[2] as number, fields[3] as Uint8Array];
@@ -375,8 +375,8 @@ export function reconcile(rt: Runtime, staged: Image | null): void {
  * State and timers of the last base of a process, for one that begins anew outside guarded operation (PROTOCOL 6); null
  * where there is none of this module.
  */
-export function lastState(rt: Runtime, of: Survey, pid: Pid, module: string): Uint8Array | null {
-  const builder: Builder = { of: of, crc: rt.crc, parts: [], values: [] };
+export function lastState(rt: Runtime, found: Survey, pid: Pid, module: string): Uint8Array | null {
+  const builder: Builder = { found: found, crc: rt.crc, parts: [], values: [] };
   let saved: Uint8Array | null = null;
   const visit = function (kind: number, fields: unknown[], at: number): void {
     if (fields[0] !== pid || (kind !== RECORD_BASE && kind !== RECORD_OPENING && kind !== RECORD_PATCH)) return;

@@ -71,7 +71,8 @@ async function lower(source: string, file: string): Promise<string> {
           evaluate: true,
           typeofs: false,
         },
-        mangle: { toplevel: false },
+        // Espruino takes `of` for a keyword everywhere
+        mangle: { toplevel: false, reserved: ['of'] },
         ecma: 5,
       },
     },
