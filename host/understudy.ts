@@ -2,6 +2,7 @@
 
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../firmware/main.ts';
+import * as board from './command/board.ts';
 import * as build from './command/build.ts';
 import { interrupted } from './command/context.ts';
 import * as flash from './command/flash.ts';
@@ -16,7 +17,7 @@ import * as testbed from './command/testbed.ts';
 import * as trace from './command/trace.ts';
 import { EXIT, Failure } from './failure.ts';
 
-const VERBS = [init, testbed, build, flash, preflight, stage, guard, status, monitor, trace];
+const VERBS = [init, testbed, build, flash, preflight, stage, guard, status, monitor, trace, board];
 
 const HELP_COLUMNS = 100;
 

@@ -68,6 +68,14 @@ export function bytes(n: number): string {
   return n < 1024 ? `${n} B` : n < 1024 * 1024 ? `${(n / 1024).toFixed(1)} KB` : `${(n / 1024 / 1024).toFixed(1)} MB`;
 }
 
+/** A time that is good to a third or so. */
+export function spanText(hours: number): string {
+  if (hours === Number.POSITIVE_INFINITY) return 'for ever';
+  const [value, unit] =
+    hours < 72 ? [hours, 'h'] : hours < 24 * 365 ? [hours / 24, 'days'] : [hours / (24 * 365.25), 'years'];
+  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${unit}`;
+}
+
 function numberOf(text: string, fits: (value: number) => boolean, wanted: string): number {
   const value = text.trim() === '' ? Number.NaN : Number(text);
   if (fits(value)) return value;

@@ -4,14 +4,13 @@ import type { Command } from 'commander';
 import { differenceText } from '../describe/cluster.ts';
 import { readTestbed } from '../describe/read.ts';
 import type { JournalPlan } from '../operate/durability.ts';
-import { CYCLES } from '../journal.ts';
 import type { Preflight } from '../operate/preflight.ts';
 import { insist, preflight } from '../operate/preflight.ts';
 import type { Version } from '../operate/version.ts';
 import { buildBoth } from './build.ts';
 import type { Context } from './context.ts';
 import { common, contextOf } from './context.ts';
-import { bytes, table } from './output.ts';
+import { bytes, spanText, table } from './output.ts';
 
 /** Speed of the serial line that the time is told for; a frame's start and stop bit count. */
 const BAUD = 115_200;
@@ -23,14 +22,6 @@ function policyText({ commitAfterMs, validated }: Preflight['policy']): string {
     ...(validated > 0 ? [`${validated} validated messages`] : []),
   ];
   return wanted.length > 0 ? `after ${wanted.join(' and ')}` : 'on a word only';
-}
-
-/** A time that is good to a third or so. */
-function spanText(hours: number): string {
-  if (hours === Number.POSITIVE_INFINITY) return 'for ever';
-  const [value, unit] =
-    hours < 72 ? [hours, 'h'] : hours < 24 * 365 ? [hours / 24, 'days'] : [hours / (24 * 365.25), 'years'];
-  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${unit}`;
 }
 
 function round(value: number): string {
@@ -71,17 +62,19 @@ function journalLines(flight: Preflight): string[] {
     '',
     table(head, rows),
     'at the rates of perSecond (a device without one: its component’s fastest message), without timers;',
-    `bases: checkpoints, estimated; lasts: until its sectors have ${CYCLES} erases, if it went on`,
+    'bases: checkpoints, estimated; lasts: until its sectors have the erases that they stand, if it went on',
   ];
   const seconds = flight.policy.commitAfterMs / 1000;
-  const wear = flight.boards.map(({ board, journal }): [string, number] => {
-    const turns = journal && journal.sectors > 0 ? journal.erasesPerHour / journal.sectors : 0;
-    return [board, (turns * seconds) / 3600];
+  const wear = flight.boards.flatMap(({ board, journal }) => {
+    if (!journal || journal.sectors === 0) return [];
+    const { erasesPerHour, sectors, endurance } = journal;
+    return [{ board, turns: ((erasesPerHour / sectors) * seconds) / 3600, endurance }];
   });
-  const [board, most] = wear.reduce((a, b) => (b[1] > a[1] ? b : a), ['', 0]);
-  if (most > 0) {
-    const times = most < 0.1 ? 'less than 0.1' : most.toFixed(1);
-    lines.push(`this guard: ${seconds} s erase each sector of ${board}'s journal ${times} times, of ${CYCLES}`);
+  const [worst] = wear.sort((a, b) => b.turns / b.endurance - a.turns / a.endurance);
+  if (worst && worst.turns > 0) {
+    const times = worst.turns < 0.1 ? 'less than 0.1' : worst.turns.toFixed(1);
+    const { board, endurance } = worst;
+    lines.push(`this guard: ${seconds} s erase each sector of ${board}'s journal ${times} times, of ${endurance}`);
   }
   return lines;
 }
