@@ -4,9 +4,13 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { boardText } from '../host/command/board.ts';
 import { figuresOf, tooSmall } from '../host/describe/board.ts';
+import { failingTable, HANGING } from '../host/describe/contain.ts';
 import { boardDescription, boardType, boardTypes } from '../host/describe/read.ts';
 import { Failure } from '../host/failure.ts';
+import { originalVersion } from '../host/mission/run.ts';
+import { boardFacts } from '../host/operate/fits.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 
@@ -323,5 +327,109 @@ describe('a description of one’s own', () => {
     own.unknown = figuresOf(boardDescription('nrf52840-dk').value);
     expect(own.unknown).toEqual(expect.arrayContaining(['variables', 'bus.baud', 'flash.eraseMs', 'console.tx']));
     expect(boardType(write(own)).unknown).toEqual(own.unknown);
+  });
+});
+
+describe('the README', () => {
+  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+  const chapter = readme.slice(readme.indexOf('## Boards, and one of your own'));
+  const example = chapter.slice(chapter.indexOf('```json\n') + 8, chapter.indexOf('\n```\n\n`npx understudy board my'));
+
+  test('its example is a description on which a system can live', () => {
+    const file = join(folder, 'my-esp32.json');
+    writeFileSync(file, example);
+    const type = boardType('my-esp32.json', folder);
+    expect(type).toMatchObject({ name: 'my-esp32', memoryBytes: 229_362, flash: { base: 0x290000 } });
+  });
+
+  test('its example of a mistake is told in those words', () => {
+    const file = join(folder, 'my-esp32.json');
+    writeFileSync(file, example.replace('"0x00290000"', '"0x002b0000"'));
+    const { code, message } = failure(() => boardType('my-esp32.json', folder));
+    expect(chapter).toContain(`${code}  ${message.replace(`${folder}/`, '')}\n`);
+  });
+
+  test('its table of boards is what they are', () => {
+    const rows = boardTypes().flatMap((name) => {
+      const { value: type } = boardDescription(name);
+      if (type.build !== 'release' && type.build !== 'source') return [];
+      const { sectors, sectorBytes } = type.flash;
+      const flash = sectors === 0 ? 'none' : `${sectors} × ${sectorBytes / 1024} KB`;
+      const verdict = tooSmall(type) ? 'too few sectors' : 'a system fits';
+      const build = type.build === 'source' ? '; no official build' : '';
+      const variables = `${type.variables.toLocaleString('en-GB')} of ${type.variableBytes} B`;
+      return [`| ${name} | ${variables} | ${flash} | ${verdict}${build} |`];
+    });
+    expect(chapter).toContain(`|---|---|---|---|\n${rows.join('\n')}\n\n`);
+  });
+
+  test('its table of what a new version can do to its board is that of the command', () => {
+    expect(readme).toContain(`\n${failingTable()}\n`);
+  });
+});
+
+describe('what a board means', () => {
+  const facts = async (name: string, change: (type: Loose) => void = () => undefined) => {
+    const type = structuredClone(boardDescription(name).value);
+    change(type);
+    return boardFacts(type, await originalVersion(), 20_000);
+  };
+  const rowsOf = (of: Awaited<ReturnType<typeof facts>>, what: RegExp) => of.fits.filter((f) => what.test(f.what));
+
+  test('memory, journal and bus of one on which it fits', async () => {
+    const f = await facts('nrf52840-dk');
+    const { memory, flash, bus } = f;
+    expect(memory.left).toBe(175_000 - memory.runtime - memory.plans);
+    expect(memory.pairs).toBe(Math.floor((memory.left ?? 0) / memory.guarded));
+    expect(flash.recordBytes + 2 * flash.slotBytes + flash.journalSectors * 4096).toBe(flash.bytes);
+    expect(flash.journal).toMatchObject({ endurance: 10_000, sectors: flash.journalSectors });
+    expect(bus).toEqual({ baud: 115_200, bytesPerSecond: 11_520, deaf: Math.round(0.085 * 11_520) });
+    expect(rowsOf(f, /^the bundle|^a system|under guard|^durability|bus/).map((x) => x.fits)).toEqual(
+      Array(5).fill(true),
+    );
+    const text = boardText(f);
+    expect(text).toMatch(/^nrf52840-dk {2}nRF52840; espruino, no official build of its interpreter exists/);
+    expect(text).toMatch(/^flash {6}0x000ac000: 64 sectors of 4\.0 KB, programmed by 4 B; an erase takes 85 ms, and/m);
+    expect(text).toMatch(/^measured by nobody: flash\.base, flash\.sectors, flash\.eraseMs, flash\.endurance$/m);
+  });
+
+  test('what does not fit says by how much; what nobody knows is no answer', async () => {
+    const f = await facts('pico');
+    expect(rowsOf(f, /^a system/)).toEqual([
+      { what: 'a system', fits: false, why: expect.stringMatching(/^flash\.sectors is 1; wanted at least 8/) },
+    ]);
+    expect(f.flash).toMatchObject({ slotBytes: 0, journalSectors: 0, journal: null });
+    expect(boardText(f)).toMatch(/^flash {6}0x08060000: 1 sector of 128\.0 KB/m);
+    const unknown = await facts('nrf52840-dk', (type) => {
+      type.memoryBytes = 0;
+      type.codeBytes = 0;
+    });
+    expect(rowsOf(unknown, /^the bundle|under guard/).map((x) => x.fits)).toEqual([null, null]);
+    expect(unknown.memory).toMatchObject({ left: null, pairs: null });
+    expect(rowsOf(await facts('nrf52840-dk', (type) => (type.codeBytes = 19_999)), /^the bundle/)[0]).toEqual({
+      what: 'the bundle',
+      fits: false,
+      why: '20000 B of 19999',
+    });
+    expect(boardText(await facts('rp2040'))).toMatch(/^flash {6}none that its interpreter leaves$/m);
+  });
+
+  test('a hang is what the board makes of it', async () => {
+    const hang = async (name: string, change?: (type: Loose) => void) => {
+      const f = await facts(name, change);
+      return [f.hang, f.failings.find((x) => x.what === HANGING)?.cost, rowsOf(f, /beside others/)[0]?.fits];
+    };
+    expect(await hang('virtual')).toEqual(['interrupted', 'process', true]);
+    expect(await hang('virtual', (type) => (type.interrupts = false))).toEqual(['reset', 'reset', true]);
+    expect(await hang('esp32')).toEqual(['reset', 'reset', false]);
+    expect(await hang('esp32', (type) => (type.keeps = true))).toEqual(['reset', 'reset', true]);
+    expect(await hang('esp32', (type) => (type.watchdog = false))).toEqual(['stuck', 'the board', false]);
+  });
+
+  test('partitions are told', async () => {
+    expect((await facts('virtual', (type) => (type.partitions = 3))).isolation).toMatch(
+      /^3 boards of the system on one/,
+    );
+    expect((await facts('virtual')).isolation).toBe('place the new version on a board of its own');
   });
 });

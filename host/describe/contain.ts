@@ -62,12 +62,12 @@ export const FAILINGS: Failing[] = [
     costs: { virtual: 'reset', duktape: 'shared', jerryscript: 'reset', espruino: 'reset' },
     why: {
       virtual: 'the board’s process ends',
-      duktape: 'an exception, in whoever asks next: its own, or a reset',
-      jerryscript: 'the engine gives up: reset',
+      duktape: 'an exception in whoever asks next, or a reset',
+      jerryscript: 'the engine gives up: the board is reset',
       espruino: 'no `catch` sees it: the driver resets the board',
     },
   },
-  everywhere('a fault of the engine itself, met by its code', 'reset', 'the board is reset'),
+  everywhere('a fault of the engine itself, met by its code', 'reset', 'the chip is reset'),
   everywhere('built-in objects changed for all', 'shared', 'the build refuses it; nothing does on the board'),
   everywhere('a power cut', 'pause', 'with durability, a pause'),
 ];
@@ -83,10 +83,10 @@ export function failingTable(): string {
   return [`| a new version’s … | ${names.join(' | ')} |`, '|---|---|---|---|---|', ...rows].join('\n');
 }
 
-/** Everything that shares a board shares its resets: the ways out, by what the board offers. */
+/** Everything that shares a board shares its heap and its resets: the way out, by what the board offers. */
 export function isolation(type: Pick<BoardType, 'partitions' | 'interrupts'>): string {
   if (type.partitions > 1) {
-    return `place the new version in a heap of its own: ${type.partitions} partitions, each a board of the system`;
+    return `${type.partitions} boards of the system on one chip, each with a heap of its own and restarted by itself: place the new version there`;
   }
   return 'place the new version on a board of its own';
 }
