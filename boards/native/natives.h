@@ -29,15 +29,17 @@ struct board {
   uint64_t deadline;
   /** a call went on beyond its deadline */
   bool expired;
-  /** when it kicked the watchdog last (port_micros) */
-  uint64_t kicked;
+  /** it has kicked since the chip's watchdog was kicked last */
+  bool kicked;
   /** when poll wants to be called (port_micros) */
   uint64_t due;
-  /** of serial output that was lost */
+  /** since the start: bytes of serial output that were lost, calls that hung, calls into the engine and their time, µs */
   uint32_t lost;
-  /** since the start */
   uint32_t hangs;
   uint32_t calls;
+  uint64_t spent;
+  /** most memory of the heap that was told of */
+  size_t told;
 };
 
 /** hal.now: ms with a fraction */
@@ -68,7 +70,7 @@ bool native_leave(struct board *board, uint64_t outer);
 
 void native_mark(struct board *board, double pid);
 void native_kick(struct board *board);
-/** Does not return. */
+/** Does not return: leaves the engine where it stands, for good. */
 _Noreturn void native_reset(struct board *board);
 
 /** A line for people: %s %d %u %x %c %p, as printf has them. */

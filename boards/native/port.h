@@ -15,8 +15,8 @@
 enum cause { CAUSE_POWER, CAUSE_WATCHDOG, CAUSE_FAULT, CAUSE_RESET };
 
 /** Lines: the consoles of the boards of this chip, 0 to BOARDS_MAX - 1, and the device bus. */
-#define LINE_BUS BOARDS_MAX
-#define LINES (BOARDS_MAX + 1)
+#define PORT_BUS BOARDS_MAX
+#define PORT_LINES (BOARDS_MAX + 1)
 
 /** Reads the settings and makes everything ready. Does not return where the board cannot run with them. */
 void port_start(int argc, char **argv, struct settings *settings);

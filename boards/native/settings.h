@@ -28,6 +28,8 @@ struct settings {
   /** 0: no watchdog */
   uint32_t watchdog_ms;
   uint32_t seed;
+  /** how often the board logs what it used so far, ms; 0: only at its start and where its heap reached a new peak */
+  uint32_t report_ms;
   bool traces;
   /** 0: up to its first NUL byte */
   uint32_t bundle_bytes;
