@@ -210,9 +210,13 @@ async function makeBoardBundle(): Promise<Built> {
   if (!existsSync(join(root, 'firmware', 'main.ts'))) {
     return built(readFileSync(join(root, 'dist', 'board.js'), 'utf8'));
   }
-  const source = `import { boot } from './main.ts';\nunderstudy = { boot: boot };\n`;
-  const { text } = await bundled({ source, folder: join(root, 'firmware') });
-  const code = await lower(`var understudy;\n(function () {\n'use strict';\n${text}\n})();`, 'firmware/main.ts');
-  checkOrder(code, 'firmware/main.ts');
+  return boardScript("import { boot } from './main.ts';", 'understudy', '{ boot: boot }', 'firmware');
+}
+
+/** What `value` is, in a module of `folder` that begins with `imports`, as an ES5 script that defines the global `name`. */
+export async function boardScript(imports: string, name: string, value: string, folder: string): Promise<Built> {
+  const { text } = await bundled({ source: `${imports}\n${name} = ${value};\n`, folder: join(packageRoot(), folder) });
+  const code = await lower(`var ${name};\n(function () {\n'use strict';\n${text}\n})();`, folder);
+  checkOrder(code, folder);
   return built(code);
 }

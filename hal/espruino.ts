@@ -1,0 +1,273 @@
+// The driver of boards that run the official Espruino interpreter: makes a `Hal` of what that offers, and calls the
+// firmware. hal/BOOT.md tells how it comes to run.
+//
+// Espruino gives a program no way to survive a full memory or stack, or a Ctrl-C: it leaves at once, past every `catch`
+// and `finally`, and takes the handler or interval with it from which it was called. So nothing of the firmware runs in
+// a handler. Handlers keep what came; all else is done in turns of a one-shot timer, and each turn begins with arming
+// the next one. A turn that finds that the last one never ended begins the board anew, which is what a fault does on
+// any board; what it needs to know of the last life stands in this driver's variables.
+
+import type { Board, Flash, Hal } from './hal.ts';
+
+/** What Espruino offers and this driver uses. */
+export interface Port {
+  setup(baud: number, options: object | undefined): void;
+  on(event: string, fn: (data: string) => void): void;
+  removeAllListeners(event: string): void;
+  write(data: Uint8Array): void;
+}
+export interface Pages {
+  getPage(at: number): { addr: number; length: number } | undefined;
+  erasePage(at: number): void;
+  write(data: Uint8Array, at: number): void;
+  read(length: number, at: number): Uint8Array;
+}
+declare const E: {
+  CRC32(data: Uint8Array | string): number;
+  hwRand(): number;
+  toUint8Array(data: string): Uint8Array;
+  setConsole(port: Port | null): void;
+  enableWatchdog(seconds: number, automatic: boolean): void;
+  kickWatchdog(): void;
+  reboot(): void;
+};
+declare function getTime(): number;
+declare function setTimeout(fn: () => void, ms: number): number;
+declare function clearTimeout(timer: number): void;
+declare function peek32(at: number): number;
+declare function poke32(at: number, value: number): void;
+
+export interface Wire {
+  port: Port;
+  baud: number;
+  /** further options of `Serial.setup`: pins, or the path of a device */
+  options?: object;
+}
+
+export interface Settings {
+  /** this board's name in the system description */
+  board: string;
+  /** `pages`: Espruino's module Flash */
+  flash: { pages: Pages; base: number; sectorBytes: number; sectors: number; programBytes: number };
+  /** the host's line; without a baud rate it needs no setup (USB) */
+  link: Wire;
+  /** Espruino's `eval`: a text that names it cannot be made small */
+  evaluate(text: string): unknown;
+  bus?: Wire;
+  /** 0: not known */
+  memoryBytes: number;
+  traces?: boolean;
+  /** a watchdog resets the board that does not come to a turn for so long; 0: there is none */
+  watchdogMs: number;
+  /** address of a 32-bit register that a reset leaves alone and a power cut does not; 0: there is none */
+  kept: number;
+}
+
+/** What the board's own text for its devices gives, and is given (hal/BOOT.md). */
+export interface Devices {
+  output(device: string, bytes: Uint8Array): void;
+}
+export type DevicesOf = (input: (device: string, bytes: Uint8Array) => void) => Devices;
+
+/** In the upper half of the kept register: the lower one is ours. */
+const KEPT = 0x5d550000;
+/** Pieces of serial data that wait for a turn; more are lost, as on a line without flow control. */
+const HELD_MAX = 200;
+/** A turn comes at the latest after so long, ms. */
+const SLEEP_MAX_MS = 500;
+
+/** E.CRC32 always begins at 0; what it is to continue from goes into the first four bytes, for so long. */
+function crc32(bytes: Uint8Array, from: number, to: number, crc: number): number {
+  const part = from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to);
+  if (crc === 0) return E.CRC32(part) >>> 0;
+  if (to - from >= 4) {
+    for (let i = 0; i < 4; i++) part[i] ^= crc >>> (8 * i);
+    const sum = E.CRC32(part) >>> 0;
+    for (let i = 0; i < 4; i++) part[i] ^= crc >>> (8 * i);
+    return sum;
+  }
+  let sum = ~crc;
+  for (let i = from; i < to; i++) {
+    sum ^= bytes[i];
+    for (let bit = 0; bit < 8; bit++) sum = (sum >>> 1) ^ (sum & 1 ? 0xedb88320 : 0);
+  }
+  return ~sum >>> 0;
+}
+
+function flashOf(settings: Settings['flash']): Flash {
+  const pages = settings.pages;
+  const base = settings.base;
+  const flash: Flash = {
+    sectorBytes: settings.sectorBytes,
+    sectors: settings.sectors,
+    programBytes: settings.programBytes,
+    read: function (at, length) {
+      return length > 0 ? pages.read(length | 0, (base + at) | 0) : new Uint8Array(0);
+    },
+    program: function (at, bytes) {
+      if (bytes.length === 0) return;
+      pages.write(bytes, (base + at) | 0);
+      // the interpreter tells of nothing that goes wrong
+      if (E.CRC32(pages.read(bytes.length, (base + at) | 0)) !== E.CRC32(bytes)) {
+        throw new Error('flash: what was programmed at ' + at + ' reads otherwise');
+      }
+    },
+    erase: function (sector) {
+      // an integer for the engine too: it does not take a whole number that came out of a division
+      const from = (base + sector * settings.sectorBytes) | 0;
+      for (let at = from; at < from + settings.sectorBytes; ) {
+        const page = pages.getPage(at);
+        if (!page) throw new Error('flash: there is no page at ' + at);
+        pages.erasePage(at);
+        at = page.addr + page.length;
+      }
+    },
+  };
+  return flash;
+}
+
+/** Runs a board for ever. `boot` is the bundle's; `devicesOf` what the board's own text evaluates to, or null. */
+export function drive(settings: Settings, boot: (hal: Hal) => Board, devicesOf: DevicesOf | null): void {
+  const begun = getTime();
+  const link = settings.link.port;
+  const bus = settings.bus ? settings.bus.port : null;
+  let board: Board | null = null;
+  let devices: Devices | null = null;
+  /** true from the begin of a turn to its end: what finds it true at its begin follows a turn that never ended */
+  let running = false;
+  /** the board is to begin anew */
+  let anew = true;
+  let timer = 0;
+  let soon = false;
+  let fromHost: string[] = [];
+  let fromBus: string[] = [];
+  let inputs: [string, Uint8Array][] = [];
+
+  const now = function (): number {
+    return (getTime() - begun) * 1000;
+  };
+
+  const hal: Hal = {
+    board: settings.board,
+    engine: 'espruino',
+    interrupts: false,
+    memoryBytes: settings.memoryBytes,
+    traces: !!settings.traces,
+    now: now,
+    random: function () {
+      return (E.hwRand() ^ (now() * 7919)) >>> 0;
+    },
+    crc32: crc32,
+    flash: flashOf(settings.flash),
+    serial: function (bytes) {
+      link.write(bytes);
+    },
+    bus: function (bytes) {
+      if (bus) bus.write(bytes);
+    },
+    output: function (device, bytes) {
+      if (devices) devices.output(device, bytes);
+    },
+    load: settings.evaluate,
+    call: function (fn) {
+      fn();
+    },
+    cause: 'power',
+    mark: function (pid) {
+      hal.marked = pid;
+      if (settings.kept) poke32(settings.kept, KEPT | (pid + 1));
+    },
+    marked: -1,
+    kick: function () {
+      if (settings.watchdogMs) E.kickWatchdog();
+    },
+    reset: function () {
+      hal.cause = 'reset';
+      anew = true;
+    },
+  };
+
+  let turn = function (): void {};
+
+  const arm = function (ms: number): void {
+    if (timer) clearTimeout(timer);
+    timer = setTimeout(turn, ms);
+  };
+
+  const listen = function (): void {
+    link.removeAllListeners('data');
+    link.on('data', function (data) {
+      if (fromHost.length < HELD_MAX) fromHost.push(data);
+      if (soon || running) return;
+      soon = true;
+      arm(1);
+    });
+    if (!bus) return;
+    bus.removeAllListeners('data');
+    bus.on('data', function (data) {
+      if (fromBus.length < HELD_MAX) fromBus.push(data);
+      if (soon || running) return;
+      soon = true;
+      arm(1);
+    });
+  };
+
+  const work = function (): number {
+    if (anew) {
+      anew = false;
+      board = null;
+      board = boot(hal);
+    }
+    const b = board as Board;
+    while (fromHost.length > 0) b.serial(E.toUint8Array(fromHost.shift() as string));
+    while (fromBus.length > 0) b.bus(E.toUint8Array(fromBus.shift() as string));
+    while (inputs.length > 0) {
+      const input = inputs.shift() as [string, Uint8Array];
+      b.input(input[0], input[1]);
+    }
+    const next = b.poll() - now();
+    return anew ? 1 : next;
+  };
+
+  turn = function (): void {
+    timer = 0;
+    arm(1);
+    if (running) {
+      // memory or stack ran out, or a Ctrl-C: nothing of the last turn can be trusted, handlers included
+      hal.cause = 'fault';
+      anew = true;
+      listen();
+    }
+    running = true;
+    soon = false;
+    let next = 1;
+    try {
+      next = work();
+    } catch (error) {
+      hal.cause = 'fault';
+      anew = true;
+    }
+    running = false;
+    arm(next > 1 ? (next < SLEEP_MAX_MS ? next : SLEEP_MAX_MS) : 1);
+  };
+
+  if (settings.kept) {
+    const kept = peek32(settings.kept);
+    if (kept >>> 16 === KEPT >>> 16) {
+      hal.marked = (kept & 0xffff) - 1;
+      hal.cause = hal.marked >= 0 ? 'watchdog' : 'reset';
+    }
+    poke32(settings.kept, KEPT);
+  }
+  if (devicesOf) {
+    devices = devicesOf(function (device, bytes) {
+      inputs.push([device, bytes]);
+      if (!running) arm(1);
+    });
+  }
+  if (settings.link.baud) link.setup(settings.link.baud, settings.link.options);
+  if (settings.bus && bus) bus.setup(settings.bus.baud, settings.bus.options);
+  listen();
+  if (settings.watchdogMs) E.enableWatchdog(settings.watchdogMs / 1000, false);
+  arm(1);
+}
