@@ -9,6 +9,10 @@
 #define SYNC_0 0x55
 #define SYNC_1 0xd3
 #define CHECK_BYTES 4u
+/** So many slots of silence, and whoever has the next one sends a header: else clocks would drift out of the slots. */
+#define TURN_SLOTS 128u
+/** A packet that collided so often is given up: its sender repeats it, if it matters. */
+#define TRIES 8u
 
 size_t line_frame_bytes(unsigned kind, size_t length) {
   return LINE_HEADER + length + (kind > LINE_PACKET ? CHECK_BYTES : 0);
@@ -105,4 +109,96 @@ void read_line(struct line_reader *reader, const uint8_t *bytes, size_t length, 
     length -= count;
     take(reader);
   }
+}
+
+/** The first of the queue is done with. */
+static void shift(struct line_access *access) {
+  size_t frame = LINE_HEADER + (access->queue[3] | (size_t)access->queue[4] << 8);
+  access->queued -= frame;
+  memmove(access->queue, access->queue + frame, access->queued);
+  access->tries = 0;
+}
+
+static void hear(void *owner, unsigned kind, const uint8_t *payload, size_t length, unsigned from) {
+  struct line_access *access = owner;
+  access->turn = (int)from;
+  if (from != access->address) {
+    if (kind == LINE_PACKET) access->packet(access->owner, kind, payload, length, from);
+  } else if (access->frame > 0) {
+    if (access->frame_queued) {
+      shift(access);
+      access->sent++;
+    }
+    access->frame = 0;
+  } else {
+    access->doubles++;
+  }
+}
+
+void create_access(struct line_access *access, uint8_t *buffer, size_t room, void *owner, uint64_t now) {
+  access->owner = owner;
+  create_line_reader(&access->reader, buffer, room, hear, access);
+  access->reader.at = now;
+  access->reader.quiet = (uint64_t)access->boards * access->slot;
+  access->queued = 0;
+  access->frame = 0;
+  access->frame_queued = false;
+  access->until = 0;
+  access->tries = 0;
+  access->turn = -1;
+  access->due = now;
+  access->sent = access->collided = access->lost = access->dropped = access->doubles = 0;
+}
+
+bool offer_access(struct line_access *access, const uint8_t *packet, size_t length) {
+  size_t frame = line_frame_bytes(LINE_PACKET, length);
+  if (frame > LINE_FRAME_MAX || frame > access->queue_room - access->queued) {
+    access->dropped++;
+    return false;
+  }
+  access->queued += encode_line(access->queue + access->queued, LINE_PACKET, packet, length, access->address);
+  return true;
+}
+
+const uint8_t *poll_access(struct line_access *access, const uint8_t *bytes, size_t length, uint64_t now, size_t *send) {
+  struct line_reader *reader = &access->reader;
+  unsigned boards = access->boards;
+  uint32_t slot = access->slot;
+  *send = 0;
+  read_line(reader, bytes, length, now);
+  if (access->frame > 0) {
+    access->due = access->until;
+    if (now < access->until) return NULL;
+    access->collided++;
+    if (access->frame_queued && ++access->tries == TRIES) {
+      shift(access);
+      access->lost++;
+    }
+    access->frame = 0;
+  }
+  // slot k begins (k + 1/2) slots after the last byte; which is the first that is anybody's, and whose it is
+  uint64_t first = 0;
+  unsigned from = (unsigned)access->turn % boards;
+  if (access->turn < 0) first = TURN_SLOTS + boards;
+  else if (!reader->clean || reader->start < reader->end) first = boards;
+  if (first > 0) from = boards - 1;
+  if (access->queued == 0 && first < TURN_SLOTS) first = TURN_SLOTS;
+  // the next one of this board; one whose first quarter is over is too late to be used
+  uint64_t silent = now - reader->at, past = slot / 4 * 3;
+  uint64_t k = silent > past ? (silent - past + slot - 1) / slot : 0;
+  if (k < first) k = first;
+  k += (access->address + 2 * boards - from - 1 - (unsigned)(k % boards)) % boards;
+  access->due = reader->at + k * slot + slot / 2;
+  if (now < access->due) return NULL;
+  access->frame_queued = access->queued > 0;
+  const uint8_t *frame = access->queue;
+  if (!access->frame_queued) {
+    encode_line(access->empty, TURN, NULL, 0, access->address);
+    frame = access->empty;
+  }
+  access->frame = LINE_HEADER + (frame[3] | (size_t)frame[4] << 8);
+  access->until = now + access->frame * (uint64_t)access->byte_ns / 1000 + slot;
+  access->due = access->until;
+  *send = access->frame;
+  return frame;
 }

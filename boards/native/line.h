@@ -58,4 +58,50 @@ void create_line_reader(struct line_reader *reader, uint8_t *buffer, size_t room
  */
 void read_line(struct line_reader *reader, const uint8_t *bytes, size_t length, uint64_t now);
 
+/** Of one board on a shared wire. Set the first seven before `create_access`. */
+struct line_access {
+  /** 0 to boards - 1; no two boards have the same */
+  unsigned address, boards;
+  /** microseconds, a multiple of 4, the same on all boards of a wire; how long it has to be: BUS.md */
+  uint32_t slot;
+  /** nanoseconds of ten bits on the wire */
+  uint32_t byte_ns;
+  /** of frames that wait for their turn; what is too much is dropped */
+  uint8_t *queue;
+  size_t queue_room;
+  /** a packet of another board came; `kind` is LINE_PACKET */
+  line_heard *packet;
+
+  void *owner;
+  struct line_reader reader;
+  size_t queued;
+  /** bytes of the frame that is on its way, until it has been heard back or `until` has come; it is the queue's first */
+  size_t frame;
+  bool frame_queued;
+  uint64_t until;
+  /** so often the first of the queue collided */
+  unsigned tries;
+  /** sender of the last good frame; -1: none was heard since this board began */
+  int turn;
+  /** when to call `poll_access` again at the latest */
+  uint64_t due;
+  /** packets heard back as they were sent; frames that were not; packets given up; packets there was no room for */
+  uint32_t sent, collided, lost, dropped;
+  /** frames from this board's address that it did not send: another board has the same */
+  uint32_t doubles;
+  uint8_t empty[LINE_HEADER];
+};
+
+/** `buffer` is the reader's. */
+void create_access(struct line_access *access, uint8_t *buffer, size_t room, void *owner, uint64_t now);
+
+/** Leaves a packet for this board's next turn. False: there is no room. Call `poll_access` then, for `due` has changed. */
+bool offer_access(struct line_access *access, const uint8_t *packet, size_t length);
+
+/**
+ * Takes what came on the wire (it may be nothing), and returns what to send now, at once and without a gap; null:
+ * nothing. It stays where it is until it is heard back. To be called whenever something has come, and at `due`.
+ */
+const uint8_t *poll_access(struct line_access *access, const uint8_t *bytes, size_t length, uint64_t now, size_t *send);
+
 #endif

@@ -41,6 +41,9 @@ struct call {
   size_t text_length;
 };
 
+_Noreturn void duktape_abort(void);
+bool duktape_expired(void *engine);
+
 bool duktape_expired(void *engine) {
   return native_expired(((struct engine *)engine)->board);
 }
@@ -64,6 +67,11 @@ static jmp_buf *opening;
 static void fatal(void *engine, const char *why) {
   if (opening) longjmp(*opening, 1);
   native_log(((struct engine *)engine)->board, "duktape: %s", why ? why : "fatal error");
+  port_reset(CAUSE_FAULT);
+}
+
+/** After `fatal`, which does not return. */
+_Noreturn void duktape_abort(void) {
   port_reset(CAUSE_FAULT);
 }
 
@@ -302,6 +310,16 @@ static bool protect(struct engine *engine, duk_safe_call_function work, struct c
   return result == DUK_EXEC_SUCCESS;
 }
 
+/** Null where there is not even memory for what Duktape begins with. */
+static __attribute__((noinline)) duk_context *create(struct engine *engine) {
+  jmp_buf too_small;
+  opening = &too_small;
+  duk_context *duk = NULL;
+  if (setjmp(too_small) == 0) duk = duk_create_heap(allocate, reallocate, release, engine, fatal);
+  opening = NULL;
+  return duk;
+}
+
 struct engine *engine_open(struct board *board, uint8_t *heap, size_t bytes) {
   if (bytes < sizeof(struct engine) + ARENA_MIN_BYTES) return NULL;
   struct engine *engine = (struct engine *)heap;
@@ -309,11 +327,7 @@ struct engine *engine_open(struct board *board, uint8_t *heap, size_t bytes) {
   engine->board = board;
   size_t own = (sizeof *engine + 7) / 8 * 8;
   arena_open(&engine->arena, heap + own, bytes - own);
-  jmp_buf too_small;
-  opening = &too_small;
-  if (setjmp(too_small) == 0) engine->duk = duk_create_heap(allocate, reallocate, release, engine, fatal);
-  else engine->duk = NULL;
-  opening = NULL;
+  engine->duk = create(engine);
   return engine->duk ? engine : NULL;
 }
 

@@ -85,10 +85,15 @@
 #define DUK_USE_DATE_GET_LOCAL_TZOFFSET(d) 0
 
 #include "print.h"
+#undef DUK_SPRINTF
 #undef DUK_SNPRINTF
 #define DUK_SNPRINTF print_text
 #undef DUK_VSNPRINTF
 #define DUK_VSNPRINTF print_arguments
+// the C library's abort would bring its signals, and with them malloc
+extern _Noreturn void duktape_abort(void);
+#undef DUK_ABORT
+#define DUK_ABORT duktape_abort
 
 // calls that never end, stacks that would run over
 #define DUK_USE_INTERRUPT_COUNTER
