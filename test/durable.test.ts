@@ -34,7 +34,7 @@ import type { Version } from '../host/operate/version.ts';
 import type { HalCall, Kill, LockstepOptions } from '../host/testbed/lockstep.ts';
 import { CUTS } from '../host/testbed/nor.ts';
 import { boardProgram } from '../host/testbed/program.ts';
-import { VirtualSeat } from '../host/testbed/seat.ts';
+import { VirtualSeat } from '../host/testbed/virtual.ts';
 import type { BoardSpec } from '../host/testbed/spec.ts';
 import { bundleText } from './fixtures/bundle.ts';
 import type { Change, Rig, RigOptions } from './fixtures/lab.ts';

@@ -3,13 +3,16 @@
 import type { Command } from 'commander';
 import { differenceText } from '../describe/cluster.ts';
 import { readTestbed } from '../describe/read.ts';
+import { asRunning } from '../describe/testbed.ts';
+import { Failure } from '../failure.ts';
 import type { JournalPlan } from '../operate/durability.ts';
+import type { LabBoard } from '../lab.ts';
 import type { Preflight } from '../operate/preflight.ts';
 import { insist, preflight } from '../operate/preflight.ts';
 import type { Version } from '../operate/version.ts';
 import { buildBoth } from './build.ts';
 import type { Context } from './context.ts';
-import { common, contextOf } from './context.ts';
+import { common, contextOf, withLab } from './context.ts';
 import { bytes, spanText, table } from './output.ts';
 
 /** Speed of the serial line that the time is told for; a frame's start and stop bit count. */
@@ -62,7 +65,7 @@ function journalLines(flight: Preflight): string[] {
     '',
     table(head, rows),
     'at the rates of perSecond (a device without one: its component’s fastest message), without timers;',
-    'bases: checkpoints, estimated; lasts: until its sectors have the erases that they stand, if it went on',
+    'bases: checkpoints, estimated; lasts: until its sectors have had the erases they stand',
   ];
   const seconds = flight.policy.commitAfterMs / 1000;
   const wear = flight.boards.flatMap(({ board, journal }) => {
@@ -108,10 +111,22 @@ export function preflightText(flight: Preflight): string {
   return lines.join('\n');
 }
 
+/** The boards of the testbed that is up; none where none is. */
+async function runningBoards(context: Context): Promise<LabBoard[]> {
+  try {
+    return await withLab(context, async (lab) => lab.boards());
+  } catch (error) {
+    if (error instanceof Failure && error.code === 'E_NO_TESTBED') return [];
+    throw error;
+  }
+}
+
 /** Builds the upgrade and its base, and looks at both against the testbed. */
 export async function plan(context: Context, upgradeFile: string): Promise<{ upgrade: Version; flight: Preflight }> {
   const { base, upgrade } = await buildBoth(context, upgradeFile);
-  return { upgrade, flight: preflight(base, upgrade, readTestbed(context.testbedFile)) };
+  const testbed = readTestbed(context.testbedFile);
+  const running = await runningBoards(context);
+  return { upgrade, flight: preflight(base, upgrade, { ...testbed, value: asRunning(testbed.value, running) }) };
 }
 
 export function register(program: Command): void {

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { EXIT, Failure } from '../failure.ts';
 import type { System, Testbed } from '../describe/read.ts';
 import { readSystem, readTestbed } from '../describe/read.ts';
+import { BOARDS_KINDS } from '../describe/testbed.ts';
 import type { LabBoard } from '../lab.ts';
 import { connect, startTestbed, stopTestbed } from '../testbed/client.ts';
 import { ownedAlready } from '../testbed/state.ts';
@@ -44,10 +45,11 @@ export function register(program: Command): void {
   const testbed = program.command('testbed').description('the boards of a testbed, and who holds their ports');
 
   common(testbed.command('up'))
-    .description('start the testbed: virtual boards get power, real ones are attached')
-    .option('--speed <n>', 'virtual boards: let time pass n times as fast', positive, 1)
+    .description('start the testbed: boards on this machine get power, real ones are attached')
+    .option('--boards <kind>', `kind of all boards, whatever the testbed file says: ${BOARDS_KINDS.join(', ')}`)
+    .option('--speed <n>', 'if all boards are virtual: let time pass n times as fast', positive, 1)
     .option('--seed <n>', 'seed of the device world', whole, 1)
-    .option('--line <kind>', 'serial lines of virtual boards: pty, pipe, or auto: the first that works', 'auto')
+    .option('--line <kind>', 'serial lines of boards on this machine: pty, pipe, or auto: the first that works', 'auto')
     .action(async (options) => {
       const context = contextOf(options);
       const system = readSystem(needSystem(context));
@@ -55,8 +57,8 @@ export function register(program: Command): void {
       checkBoards(system, testbed);
       await refuseSecond(context.stateDir);
       const { stateDir, systemFile, testbedFile } = context;
-      const { speed, seed, line } = options;
-      const lab = await startTestbed({ systemFile, testbedFile, stateDir, speed, seed, line });
+      const { speed, seed, line, boards: kind } = options;
+      const lab = await startTestbed({ systemFile, testbedFile, stateDir, speed, seed, line, boards: kind });
       const boards = lab.boards();
       context.out.data({ state: context.stateDir, boards }, () => boardsText(boards));
       context.out.say('the testbed is up; next: npx understudy flash');
@@ -64,7 +66,7 @@ export function register(program: Command): void {
     });
 
   common(testbed.command('down'))
-    .description('stop the testbed; virtual boards keep their flash')
+    .description('stop the testbed; boards on this machine keep their flash')
     .action(async (options) => {
       const context = contextOf(options);
       await stopTestbed(context.stateDir);
@@ -84,7 +86,7 @@ export function register(program: Command): void {
   common(testbed.command('power'))
     .argument('<board>', 'its name')
     .argument('<state>', 'on or off')
-    .description('power of a virtual board: off is a power cut, on a boot from its flash')
+    .description('power of a board on this machine: off is a power cut, on a boot from its flash')
     .action(async (board, state, options) => {
       if (state !== 'on' && state !== 'off') {
         const next = `npx understudy testbed power ${board} on, or off`;

@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { boardBundle } from '../build/bundle.ts';
 import { readSystem, readTestbed } from '../describe/read.ts';
+import { ofKind } from '../describe/testbed.ts';
 import { EXIT, Failure } from '../failure.ts';
 import type { TestbedConfig } from './config.ts';
 import { boardsOf, devicesOf, headerOf, worldOf } from './setup.ts';
@@ -17,6 +18,8 @@ export interface TestbedOptions {
   speed?: number;
   seed?: number;
   line?: TestbedConfig['line'];
+  /** over the kinds that the testbed file gives: that of all boards (describe/testbed.ts) */
+  boards?: string | undefined;
   /** over those of the testbed file */
   worldOptions?: Record<string, unknown>;
 }
@@ -25,7 +28,14 @@ export interface TestbedOptions {
 export async function assemble(options: TestbedOptions): Promise<TestbedConfig> {
   const system = readSystem(options.systemFile);
   const testbed = readTestbed(options.testbedFile);
+  if (options.boards) testbed.value = ofKind(testbed.value, options.boards);
   const boards = boardsOf(testbed);
+  const speed = options.speed ?? 1;
+  const own = boards.find((board) => board.kind !== 'virtual');
+  if (own && speed !== 1) {
+    const cause = `board ${own.name} keeps its own time: speed ${speed} is for virtual boards alone`;
+    throw new Failure('E_USAGE', EXIT.usage, cause, 'leave --speed out');
+  }
   const devices = devicesOf(system);
   const names = new Set(boards.map((board) => board.name));
   const lost = devices.find((device) => !names.has(device.board));
@@ -44,7 +54,7 @@ export async function assemble(options: TestbedOptions): Promise<TestbedConfig> 
     devices,
     world: world && { ...world, options: { ...world.options, ...options.worldOptions } },
     seed: options.seed ?? 1,
-    speed: options.speed ?? 1,
+    speed,
     stateDir: paths.folder,
     systemFile: system.file,
     header: headerOf(system),

@@ -323,7 +323,7 @@ async function launch(
 ): Promise<void> {
   const args = [...entry('daemon-main'), JSON.stringify(config)];
   const env = { ...process.env, UNDERSTUDY_VERSION: options.version ?? '' };
-  const count = config.boards.filter((board) => board.kind === 'virtual').length;
+  const count = config.boards.filter((board) => board.kind !== 'real').length;
   const logFd = openSync(log, 'a', 0o600);
   try {
     const stdio: ['ignore', 'pipe', number] = ['ignore', 'pipe', logFd];

@@ -5,14 +5,20 @@ import type { TraceLine } from '../check/types.ts';
 
 export interface TestbedBoard {
   name: string;
-  kind: 'virtual' | 'real';
+  kind: 'virtual' | 'engine' | 'emulated' | 'real';
   /** a file in boards/ */
   type: string;
-  /** virtual: geometry of its flash */
+  /** engine, emulated */
+  engine?: 'espruino' | 'jerryscript' | 'duktape';
+  /** engine, emulated: file of the program that it runs */
+  program?: string;
+  /** all but real: geometry of its flash */
   flash?: { sectorBytes: number; sectors: number; programBytes: number };
-  /** virtual: memory for processes; 0: not known */
+  /** all but real: memory for processes; 0: not known */
   memoryBytes?: number;
-  /** virtual: can a call that hangs be interrupted (PROTOCOL 7)? default true */
+  /** Espruino: how many variables it has; 0: as its program was built */
+  variables?: number;
+  /** can a call that hangs be interrupted (PROTOCOL 7)? default true */
   interrupts?: boolean;
   /** real: a path, or `id:<usb serial>` */
   port?: string;

@@ -10,12 +10,12 @@ import { EXIT, Failure } from '../failure.ts';
 import type { DeviceWorld, Image, WorldRecord } from '../lab.ts';
 import { encodeLine } from '../trace/file.ts';
 import type { TestbedConfig, TestbedDevice } from './config.ts';
+import { createSeats } from './create.ts';
 import type { Message } from './message.ts';
 import { decodeMessage, encodeMessage, readLines, toWire } from './message.ts';
 import type { Pty } from './pty.ts';
 import { createRandom } from './random.ts';
 import type { Seat, SeatEvents } from './seat.ts';
-import { RealSeat, VirtualSeat } from './seat.ts';
 import type { StatePaths } from './state.ts';
 import { lockState, makeState } from './state.ts';
 import type { TraceLog } from './tracelog.ts';
@@ -37,7 +37,7 @@ interface Client {
 
 export interface DaemonOptions {
   config: TestbedConfig;
-  /** pseudo-terminals for the virtual boards, in their order; none: lines are pipes */
+  /** pseudo-terminals for the boards on this machine, in their order; none: lines are pipes */
   ptys: Pty[];
   /** arguments for node that run board-process */
   program: string[];
@@ -84,7 +84,7 @@ export class Daemon {
       this.logFd = openSync(this.paths.log, 'a', 0o600);
       this.log(`testbed up: process ${process.pid}, ${this.config.systemFile}, speed ${this.config.speed}`);
       this.trace = createTraceLog(this.paths.trace, this.paths.traceBefore, this.config.header);
-      this.createSeats();
+      this.seatAll();
       const world = this.config.world;
       const create = world ? await loadWorld(world.module, this.paths.folder) : null;
       await Promise.all([...this.seats.values()].map((seat) => seat.open()));
@@ -122,7 +122,7 @@ export class Daemon {
     this.publish('log', () => ({ event: 'log', text }));
   }
 
-  private createSeats(): void {
+  private seatAll(): void {
     const events: SeatEvents = {
       bus: (from, bytes) => {
         for (const seat of this.seats.values()) if (seat !== from) seat.bus(bytes);
@@ -136,30 +136,10 @@ export class Daemon {
       },
       log: (text) => this.log(text),
     };
-    let next = 0;
-    for (const board of this.config.boards) {
-      if (board.kind === 'real') {
-        this.seat(new RealSeat(board, events));
-        continue;
-      }
-      const flash = board.flash;
-      if (!flash)
-        throw new Failure('E_TESTBED', EXIT.usage, `board ${board.name} is virtual and has no flash geometry`);
-      const spec = {
-        name: board.name,
-        bundle: this.config.bundle,
-        flashFile: this.paths.flash(board.name),
-        keptFile: `${this.paths.flash(board.name)}.kept`,
-        flash,
-        memoryBytes: board.memoryBytes ?? 0,
-        interrupts: board.interrupts ?? true,
-        seed: this.config.seed,
-        speed: this.config.speed,
-        epochNs: String(this.epoch),
-      };
-      const { program, ptys } = this.options;
-      this.seat(new VirtualSeat(board, { spec, pty: ptys[next++] ?? null, program, logFd: this.logFd }, events));
-    }
+    const { config, paths, logFd } = this;
+    const { ptys, program } = this.options;
+    const seats = createSeats({ config, paths, logFd, ptys, program, events, epochNs: String(this.epoch) });
+    for (const seat of seats) this.seat(seat);
   }
 
   private seat(seat: Seat): void {

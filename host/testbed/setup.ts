@@ -23,21 +23,32 @@ export function devicesOf(system: System): TestbedDevice[] {
 }
 
 export function boardsOf(testbed: Testbed): TestbedBoard[] {
-  return Object.entries(testbed.value.boards).map(([name, board]) => {
-    const type = boardType(board.type, dirname(testbed.file));
-    if (board.kind === 'real') return { name, kind: 'real', type: board.type, port: board.port ?? '' };
-    if (board.kind !== 'virtual') {
-      const cause = `${testbed.file}: boards.${name}.kind: ${board.kind} boards are not supported yet`;
-      throw new Failure('E_KIND', EXIT.refused, cause, 'use virtual or real');
-    }
-    return {
+  return Object.entries(testbed.value.boards).map(([name, entry]) => {
+    const { kind } = entry;
+    const type = boardType(entry.type, dirname(testbed.file));
+    if (kind === 'real') return { name, kind, type: entry.type, port: entry.port ?? '' };
+    const { flash, memoryBytes, interrupts, variables } = type;
+    const { sectorBytes, sectors, programBytes } = flash;
+    const board: TestbedBoard = {
       name,
-      kind: 'virtual',
-      type: board.type,
-      flash: type.flash,
-      memoryBytes: type.memoryBytes,
-      interrupts: type.interrupts,
+      kind,
+      type: entry.type,
+      flash: { sectorBytes, sectors, programBytes },
+      memoryBytes,
+      interrupts,
     };
+    if (kind === 'virtual') return board;
+    const { engine } = type;
+    const refuse = (why: string, next: string): Failure =>
+      new Failure('E_KIND', EXIT.refused, `${testbed.file}: boards.${name}: ${why}`, next);
+    if (engine === 'virtual') throw refuse(`type ${type.name} has no engine of its own`, 'use kind virtual');
+    if (entry.engine !== null && entry.engine !== engine) {
+      throw refuse(`engine is ${entry.engine}, but type ${type.name} has ${engine}`, 'leave one of them out');
+    }
+    if (kind === 'emulated' && engine === 'espruino') {
+      throw refuse('Espruino has no port to the emulated chip', 'use kind engine: it runs on this machine');
+    }
+    return { ...board, engine, variables };
   });
 }
 

@@ -31,4 +31,6 @@ export const BOARD_EXIT = {
   fault: 67,
   /** the daemon is gone */
   orphan: 66,
+  /** its watchdog was not kicked: boot again; of a virtual board, the daemon is the watchdog */
+  watchdog: 68,
 } as const;
