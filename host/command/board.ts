@@ -12,7 +12,7 @@ import type { BoardFacts } from '../operate/fits.ts';
 import { boardFacts } from '../operate/fits.ts';
 import { builder } from './build.ts';
 import { common, contextOf } from './context.ts';
-import { bytes, spanText, table } from './output.ts';
+import { bytes, labelled, spanText, table } from './output.ts';
 
 const BUILDS: Record<BoardType['build'], string> = {
   host: 'a program of this machine',
@@ -27,56 +27,50 @@ function line({ uart, tx, rx, baud }: { uart: string; tx: string | null; rx: str
   return `${uart}${tx ? `, tx ${tx}, rx ${rx}` : ''}, ${baud} baud`;
 }
 
-function memoryLines({ type, memory, reference }: BoardFacts): string[] {
+function memoryText({ type, memory, reference }: BoardFacts): string {
   const { system, component } = reference;
-  const there = type.variables > 0 ? `: ${type.variables} variables of ${type.variableBytes} B` : '';
+  const there = type.variables > 0 ? `, ${type.variables} variables of ${type.variableBytes} B` : '';
   const taken = `runtime ${bytes(memory.runtime)}, plans ${bytes(memory.plans)}`;
-  if (memory.left === null) return [`memory     not known; estimated: ${taken}`];
-  return [
-    `memory     ${bytes(memory.bytes)}${there}; estimated: ${taken},`,
-    `           left for components: ${memory.left > 0 ? bytes(memory.left) : 'nothing'}`,
-    `           ${component} of ${system}: ${bytes(memory.component)}, under guard with its shadow ${bytes(memory.guarded)}: ${memory.pairs} such pairs`,
-  ];
+  if (memory.left === null) return `not known; estimated: ${taken}`;
+  const left = memory.left > 0 ? bytes(memory.left) : 'nothing';
+  const each = `${component} of ${system} takes ${bytes(memory.component)}`;
+  const pairs = `under guard with its shadow ${bytes(memory.guarded)}: ${memory.pairs} such pairs fit`;
+  return `${bytes(memory.bytes)}${there}; estimated: ${taken}, left for components ${left}; ${each}, ${pairs}`;
 }
 
 function eraseText({ eraseMs, eraseMaxMs, stalls, endurance }: BoardType['flash']): string {
-  const time =
-    eraseMs > 0 ? `${eraseMs} ms${eraseMaxMs > eraseMs ? `, at most ${eraseMaxMs}` : ''}` : 'a time not known';
+  const most = eraseMaxMs > eraseMs ? `, at most ${eraseMaxMs}` : '';
+  const time = eraseMs > 0 ? `${eraseMs} ms${most}` : 'a time not known';
   return `an erase takes ${time}${stalls ? ', and nothing runs meanwhile' : ''}; a sector stands ${endurance}`;
 }
 
 function flashLines({ type, flash, reference }: BoardFacts): string[] {
   const { base, sectors, sectorBytes, programBytes } = type.flash;
+  if (sectors === 0) return [labelled('flash', 'none that its interpreter leaves')];
   const where = base === null ? '' : `${hex(base)}: `;
-  if (sectors === 0) return ['flash      none that its interpreter leaves'];
-  const lines = [
-    `flash      ${where}${sectors} sector${sectors > 1 ? 's' : ''} of ${bytes(sectorBytes)}, programmed by ${programBytes} B; ${eraseText(type.flash)}`,
-  ];
+  const many = `${sectors} sector${sectors > 1 ? 's' : ''} of ${bytes(sectorBytes)}, programmed by ${programBytes} B`;
+  const lines = [labelled('flash', `${where}${many}; ${eraseText(type.flash)}`)];
   if (flash.slotBytes === 0) return lines;
   const ring = flash.journalSectors > 0 ? `${flash.journalSectors} sectors, ${bytes(flash.journalBytes)}` : 'no room';
-  lines.push(`           records ${bytes(flash.recordBytes)}, two slots of ${bytes(flash.slotBytes)}, journal ${ring}`);
+  const slots = `two slots of ${bytes(flash.slotBytes)}`;
+  lines.push(labelled('', `records ${bytes(flash.recordBytes)}, ${slots}, journal ${ring}`));
   const { journal, erasing } = flash;
   if (journal) {
     const share = erasing === null ? '' : `, erasing ${(100 * erasing).toFixed(1)} % of the time`;
     const rate = `${bytes(Math.round(journal.perSecond.bytes))}/s, ${Math.round(journal.erasesPerHour)} erases/h`;
-    lines.push(
-      `           journal of ${reference.system} (${journal.board}, durability always): ${rate}${share}; lasts ${spanText(journal.lifetimeHours)}`,
-    );
+    const of = `${reference.system}, ${journal.board}, with durability always`;
+    lines.push(labelled('', `journal of ${of}: ${rate}${share}; lasts ${spanText(journal.lifetimeHours)}`));
   }
   return lines;
 }
 
-function busLines({ type, bus }: BoardFacts): string[] {
-  if (!type.bus || !bus)
-    return [`bus        ${type.build === 'host' ? 'the testbed’s' : 'none: no UART for it is named'}`];
+function busText({ type, bus }: BoardFacts): string {
+  if (!type.bus || !bus) return type.build === 'host' ? 'the testbed’s' : 'none: no UART for it is named';
   const { enable, slotMs } = type.bus;
   const extra = `${enable ? `, enable ${enable}` : ''}${slotMs > 0 ? `, slots of ${slotMs} ms` : ''}`;
-  const lines = [
-    `bus        ${line(type.bus)}${extra}: ${bytes(Math.round(bus.bytesPerSecond))}/s for all boards together`,
-  ];
-  if (bus.deaf !== null)
-    lines.push(`           up to ${bus.deaf} B of it go unheard during an erase, and are sent again`);
-  return lines;
+  const shared = `${line(type.bus)}${extra}: ${bytes(Math.round(bus.bytesPerSecond))}/s for all boards together`;
+  if (bus.deaf === null) return shared;
+  return `${shared}; up to ${bus.deaf} B of it go unheard during an erase, and are sent again`;
 }
 
 const HANGS: Record<BoardFacts['hang'], string> = {
@@ -89,20 +83,22 @@ export function boardText(facts: BoardFacts): string {
   const { type } = facts;
   const failings = facts.failings.map((f) => [f.what, f.cost, f.why]);
   const fits = facts.fits.map((f) => [f.what, ANSWERS[`${f.fits}`], f.why]);
+  const kept = type.keeps ? 'the board knows which process it was in' : 'nobody knows which process the board was in';
   return [
-    `${type.name}  ${type.chip}; ${type.engine}, ${BUILDS[type.build]}`,
-    ...memoryLines(facts),
+    `${type.name}: ${type.chip}`,
+    labelled('engine', `${type.engine}: ${BUILDS[type.build]}`),
+    labelled('memory', memoryText(facts)),
     ...flashLines(facts),
-    `console    ${type.console ? line(type.console) : 'that of its kind'}`,
-    ...busLines(facts),
-    `hangs      ${HANGS[facts.hang]}`,
-    `isolation  ${facts.isolation}`,
+    labelled('console', type.console ? line(type.console) : 'that of its kind'),
+    labelled('bus', busText(facts)),
+    labelled('hangs', `${HANGS[facts.hang]}; after a reset ${kept}`),
+    labelled('isolation', facts.isolation),
     '',
-    table(['a new version’s failing', 'costs', 'how'], failings),
+    table(['what a new version does', 'costs', 'how'], failings),
     '',
     table(['fits', '', 'why'], fits),
-    ...(type.unknown.length > 0 ? ['', `measured by nobody: ${type.unknown.join(', ')}`] : []),
-    ...(type.notes.length > 0 ? ['', ...type.notes] : []),
+    ...(type.unknown.length > 0 ? ['', labelled('unmeasured', type.unknown.join(', '))] : []),
+    ...(type.notes.length > 0 ? ['', ...type.notes.map((note, i) => labelled(i === 0 ? 'notes' : '', note))] : []),
   ].join('\n');
 }
 

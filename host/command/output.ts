@@ -68,6 +68,21 @@ export function bytes(n: number): string {
   return n < 1024 ? `${n} B` : n < 1024 * 1024 ? `${(n / 1024).toFixed(1)} KB` : `${(n / 1024 / 1024).toFixed(1)} MB`;
 }
 
+/** What every line of text keeps to, and how long a label is in it. */
+const COLUMNS = 100;
+const LABEL = 11;
+
+/** A label, and what does not fit beside it under itself. */
+export function labelled(label: string, text: string): string {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const line = lines[lines.length - 1] as string;
+    if (line !== '' && [...line].length + 1 + [...word].length > COLUMNS - LABEL) lines.push(word);
+    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
+  }
+  return lines.map((line, i) => `${(i === 0 ? label : '').padEnd(LABEL)}${line}`).join('\n');
+}
+
 /** A time that is good to a third or so. */
 export function spanText(hours: number): string {
   if (hours === Number.POSITIVE_INFINITY) return 'for ever';

@@ -36,7 +36,7 @@ export const HANGING = 'a call that never returns';
 
 export const FAILINGS: Failing[] = [
   everywhere('outputs that an acceptance test refuses', 'process', 'taken over'),
-  everywhere('an exception; a message that breaks its schema; a flood', 'process', 'taken over'),
+  everywhere('an exception, a breach of schema, a flood', 'process', 'taken over'),
   {
     what: HANGING,
     costs: { virtual: 'process', duktape: 'process', jerryscript: 'process', espruino: 'reset' },
@@ -54,7 +54,7 @@ export const FAILINGS: Failing[] = [
       virtual: 'an exception',
       duktape: 'an exception',
       jerryscript: 'an exception',
-      espruino: 'no `catch` sees it: the driver resets the board',
+      espruino: 'no `catch` sees it: the driver resets',
     },
   },
   {
@@ -64,11 +64,11 @@ export const FAILINGS: Failing[] = [
       virtual: 'the board’s process ends',
       duktape: 'an exception in whoever asks next, or a reset',
       jerryscript: 'the engine gives up: the board is reset',
-      espruino: 'no `catch` sees it: the driver resets the board',
+      espruino: 'no `catch` sees it: the driver resets',
     },
   },
-  everywhere('a fault of the engine itself, met by its code', 'reset', 'the chip is reset'),
-  everywhere('built-in objects changed for all', 'shared', 'the build refuses it; nothing does on the board'),
+  everywhere('a fault of the engine that it meets', 'reset', 'the chip is reset'),
+  everywhere('built-in objects changed for all', 'shared', 'the build refuses it; no board does'),
   everywhere('a power cut', 'pause', 'with durability, a pause'),
 ];
 
@@ -86,7 +86,7 @@ export function failingTable(): string {
 /** Everything that shares a board shares its heap and its resets: the way out, by what the board offers. */
 export function isolation(type: Pick<BoardType, 'partitions' | 'interrupts'>): string {
   if (type.partitions > 1) {
-    return `${type.partitions} boards of the system on one chip, each with a heap of its own and restarted by itself: place the new version there`;
+    return `${type.partitions} boards of the system on one chip, each with a heap of its own: place the new version there`;
   }
   return 'place the new version on a board of its own';
 }

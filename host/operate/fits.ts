@@ -6,7 +6,7 @@ import { JOURNAL_BYTES_MIN } from '../../firmware/limits.ts';
 import type { Plan } from '../../firmware/plan.ts';
 import type { Flash } from '../../hal/hal.ts';
 import type { BoardType } from '../describe/board.ts';
-import { tooSmall } from '../describe/board.ts';
+import { SECTORS_LEAST, tooSmall } from '../describe/board.ts';
 import type { Failing } from '../describe/contain.ts';
 import { FAILINGS, HANGING, isolation } from '../describe/contain.ts';
 import type { JournalPlan } from './durability.ts';
@@ -131,19 +131,11 @@ function busOf(type: BoardType): BoardFacts['bus'] {
 
 /** How a failing costs on this board, where the board says more than its engine. */
 function costOf({ what, costs, why }: Failing, type: BoardType): BoardFacts['failings'][number] {
-  const cost = costs[type.engine];
-  const reason = why[type.engine];
-  if (what === HANGING) {
-    const hang = hangOf(type);
-    if (hang === 'stuck')
-      return { what, cost: 'the board', why: 'no interruption and no watchdog: until its power is cycled' };
-    if (hang === 'reset') return { what, cost: 'reset', why: 'no interruption: the watchdog resets the board' };
-    return { what, cost: 'process', why: 'interrupted' };
-  }
-  if (cost === 'reset' && !type.keeps) {
-    return { what, cost, why: `${reason}; what did it is not known after it` };
-  }
-  return { what, cost, why: reason };
+  if (what !== HANGING) return { what, cost: costs[type.engine], why: why[type.engine] };
+  const hang = hangOf(type);
+  if (hang === 'stuck') return { what, cost: 'the board', why: 'no watchdog: until its power is cycled' };
+  if (hang === 'reset') return { what, cost: 'reset', why: 'no interruption: the watchdog resets the board' };
+  return { what, cost: 'process', why: 'interrupted' };
 }
 
 function fitsOf(type: BoardType, facts: Omit<BoardFacts, 'fits'>): Fit[] {
@@ -152,17 +144,12 @@ function fitsOf(type: BoardType, facts: Omit<BoardFacts, 'fits'>): Fit[] {
   const say = (what: string, fit: boolean | null, why: string): void => {
     fits.push({ what, fits: fit, why });
   };
-  const small = tooSmall(type);
   const host = type.build === 'host';
   const known = type.codeBytes > 0;
   const code = `${reference.bundleBytes} B${known ? ` of ${type.codeBytes}` : '; its room is not known'}`;
   if (host) say('the bundle', true, `${reference.bundleBytes} B, a file`);
   else say('the bundle', known ? reference.bundleBytes <= type.codeBytes : null, code);
-  say(
-    'a system',
-    !small,
-    small ? `${small.path} ${small.reason}` : `${type.flash.sectors} sectors for records, slots, journal`,
-  );
+  say('a system', !tooSmall(type), `sectors: ${type.flash.sectors} there, ${SECTORS_LEAST} wanted`);
   const image = `${reference.imageBytes} B, a slot of ${flash.slotBytes}`;
   say(`${reference.system}’s longest image`, flash.slotBytes >= reference.imageBytes + type.flash.programBytes, image);
   const there = memory.left === null ? 'its memory is not known' : `about ${memory.left} B left`;
@@ -174,7 +161,7 @@ function fitsOf(type: BoardType, facts: Omit<BoardFacts, 'fits'>): Fit[] {
   say(
     'durability: a power cut is a pause',
     journal !== null && journal.wanted <= journal.capacity,
-    journal ? `${journal.capacity} B of journal, about ${journal.wanted} wanted (${journal.board})` : least,
+    journal ? `${journal.capacity} B of journal, about ${journal.wanted} wanted` : least,
   );
   if (host) say('the device bus', true, 'the testbed’s');
   else say('the device bus', type.bus !== null, type.bus ? type.bus.uart : 'no UART for it is named');
@@ -184,7 +171,7 @@ function fitsOf(type: BoardType, facts: Omit<BoardFacts, 'fits'>): Fit[] {
       'a new version beside others (sharedFate)',
       shared,
       shared
-        ? 'a hang resets them all, and the journal brings the others back'
+        ? 'after a hang the journal brings them back'
         : `a hang ${facts.hang === 'stuck' ? 'stops the board for good' : 'would come again after each reset'}`,
     );
   } else say('a new version beside others', true, 'a hang is interrupted');
