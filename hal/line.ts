@@ -30,6 +30,10 @@ const TURN = 0;
 const SYNC_0 = 0x55;
 const SYNC_1 = 0xd3;
 const BUFFER_BYTES = 256;
+/** So many slots of silence, and whoever has the next one sends a header: else clocks would drift out of the slots. */
+const TURN_SLOTS = 128;
+/** A packet that collided so often is given up: its sender repeats it, if it matters. */
+const TRIES = 8;
 
 export interface LineReader {
   crc: LineCrc;
@@ -117,7 +121,8 @@ function take(reader: LineReader): void {
       const length = buffer[start + 3] | (buffer[start + 4] << 8);
       const kind = buffer[start + 2] >>> 4;
       const check = buffer[start + 5] | (buffer[start + 6] << 8);
-      good = length <= (kind === TURN ? 0 : LINE_MAX) && (reader.crc(buffer, start + 2, start + 5, 0) & 0xffff) === check;
+      good =
+        length <= (kind === TURN ? 0 : LINE_MAX) && (reader.crc(buffer, start + 2, start + 5, 0) & 0xffff) === check;
       if (good && waiting < LINE_HEADER + length) {
         if (LINE_HEADER + length > buffer.length) makeRoom(reader, LINE_HEADER + length);
         return;
@@ -170,4 +175,134 @@ export function readLine(reader: LineReader, bytes: Uint8Array, nowMs: number): 
     from += count;
     take(reader);
   }
+}
+
+export interface AccessOptions {
+  /** 0 to boards - 1; no two boards have the same */
+  address: number;
+  boards: number;
+  /** the same on all boards of a wire; how long it has to be: BUS.md */
+  slotMs: number;
+  /** of ten bits on the wire */
+  byteMs: number;
+  /** of packets that wait for their turn; what is too much is dropped */
+  queueBytes: number;
+  crc: LineCrc;
+  /** a packet of another board came */
+  packet: (payload: Uint8Array) => void;
+}
+
+export interface Access {
+  options: AccessOptions;
+  reader: LineReader;
+  /** frames that wait, and their bytes */
+  queue: Uint8Array[];
+  bytes: number;
+  /** the frame that is on its way, until it has been heard back or `until` has come */
+  frame: Uint8Array | null;
+  until: number;
+  /** so often the first of the queue collided */
+  tries: number;
+  /** sender of the last good frame; -1: none was heard since this board began */
+  turn: number;
+  /** when to call `pollAccess` again at the latest */
+  due: number;
+  /** packets that were heard back as they were sent; frames that were not; packets given up; packets there was no room for */
+  sent: number;
+  collided: number;
+  lost: number;
+  dropped: number;
+  /** frames from this board's address that it did not send: another board has the same */
+  doubles: number;
+}
+
+/** The first of the queue is done with. */
+function shift(access: Access): void {
+  access.bytes -= (access.queue.shift() as Uint8Array).length;
+  access.tries = 0;
+}
+
+export function createAccess(options: AccessOptions, nowMs: number): Access {
+  const access = {
+    options: options,
+    queue: [],
+    bytes: 0,
+    frame: null,
+    until: 0,
+    tries: 0,
+    turn: -1,
+    due: nowMs,
+    sent: 0,
+    collided: 0,
+    lost: 0,
+    dropped: 0,
+    doubles: 0,
+  } as unknown as Access;
+  access.reader = createLineReader(options.crc, function (kind: number, payload: Uint8Array, from: number): void {
+    access.turn = from;
+    if (from !== options.address) {
+      if (kind === LINE_PACKET) options.packet(payload);
+    } else if (access.frame) {
+      if (access.frame === access.queue[0]) {
+        shift(access);
+        access.sent++;
+      }
+      access.frame = null;
+    } else access.doubles++;
+  });
+  access.reader.at = nowMs;
+  access.reader.quietMs = options.boards * options.slotMs;
+  return access;
+}
+
+/** Leaves a packet for this board's next turn. False: there is no room. Call `pollAccess` then, for `due` has changed. */
+export function offerAccess(access: Access, packet: Uint8Array): boolean {
+  const frame = encodeLine(LINE_PACKET, packet, access.options.crc, access.options.address);
+  if (access.bytes + frame.length > access.options.queueBytes) {
+    access.dropped++;
+    return false;
+  }
+  access.queue.push(frame);
+  access.bytes += frame.length;
+  return true;
+}
+
+/**
+ * Takes what came on the wire (it may be nothing), and returns what to send now, at once and without a gap; null:
+ * nothing. To be called whenever something has come, and at `due`.
+ */
+export function pollAccess(access: Access, bytes: Uint8Array, nowMs: number): Uint8Array | null {
+  const options = access.options;
+  const boards = options.boards;
+  const slot = options.slotMs;
+  const reader = access.reader;
+  readLine(reader, bytes, nowMs);
+  if (access.frame) {
+    access.due = access.until;
+    if (nowMs < access.until) return null;
+    access.collided++;
+    if (access.frame === access.queue[0] && ++access.tries === TRIES) {
+      shift(access);
+      access.lost++;
+    }
+    access.frame = null;
+  }
+  // slot k begins (k + 1/2) slots after the last byte; which is the first that is anybody's, and whose it is
+  let first = 0;
+  let from = access.turn;
+  if (from < 0) first = TURN_SLOTS + boards;
+  else if (!reader.clean || reader.start < reader.end) first = boards;
+  if (first > 0) from = boards - 1;
+  if (access.queue.length === 0 && first < TURN_SLOTS) first = TURN_SLOTS;
+  // the next one of this board; one whose first quarter is over is too late to be used
+  let k = Math.ceil((nowMs - reader.at) / slot - 0.75);
+  if (k < first) k = first;
+  k += (options.address - from - 1 - k + (k + 17) * boards) % boards;
+  access.due = reader.at + (k + 0.5) * slot;
+  if (nowMs < access.due) return null;
+  const frame = access.queue[0] || encodeLine(TURN, new Uint8Array(0), options.crc, options.address);
+  access.frame = frame;
+  access.until = nowMs + frame.length * options.byteMs + slot;
+  access.due = access.until;
+  return frame;
 }

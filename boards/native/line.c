@@ -197,7 +197,7 @@ const uint8_t *poll_access(struct line_access *access, const uint8_t *bytes, siz
     frame = access->empty;
   }
   access->frame = LINE_HEADER + (frame[3] | (size_t)frame[4] << 8);
-  access->until = now + access->frame * (uint64_t)access->byte_ns / 1000 + slot;
+  access->until = now + (access->frame * (uint64_t)access->byte_ns + 999) / 1000 + slot;
   access->due = access->until;
   *send = access->frame;
   return frame;
