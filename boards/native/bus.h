@@ -10,8 +10,8 @@
 #include "natives.h"
 
 /** `from`: the board of this chip that sent the packet; null: it came on the line. */
-typedef void bus_packet_heard(void *chip, const uint8_t *bytes, size_t length, const struct board *from);
-typedef void bus_input_heard(void *chip, const char *device, size_t device_length, const uint8_t *bytes, size_t length);
+typedef void bus_packet_heard(const uint8_t *bytes, size_t length, const struct board *from);
+typedef void bus_input_heard(const char *device, size_t device_length, const uint8_t *bytes, size_t length);
 
 void bus_open(const struct settings *settings, bus_packet_heard *packet, bus_input_heard *input);
 

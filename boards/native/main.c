@@ -90,8 +90,7 @@ static void start(struct board *board, enum cause why) {
   report(board);
 }
 
-static void heard_packet(void *chip, const uint8_t *bytes, size_t length, const struct board *from) {
-  (void)chip;
+static void heard_packet(const uint8_t *bytes, size_t length, const struct board *from) {
   for (unsigned i = 0; i < settings.boards; i++) {
     if (&boards[i] == from) continue;
     uint64_t began = port_micros();
@@ -99,8 +98,7 @@ static void heard_packet(void *chip, const uint8_t *bytes, size_t length, const 
   }
 }
 
-static void heard_input(void *chip, const char *device, size_t device_length, const uint8_t *bytes, size_t length) {
-  (void)chip;
+static void heard_input(const char *device, size_t device_length, const uint8_t *bytes, size_t length) {
   for (unsigned i = 0; i < settings.boards; i++) {
     uint64_t began = port_micros();
     called(&boards[i], began, engine_input(boards[i].engine, device, device_length, bytes, length));
