@@ -384,7 +384,17 @@ describe('what a board means', () => {
     expect(memory.pairs).toBe(Math.floor((memory.left ?? 0) / memory.guarded));
     expect(flash.recordBytes + 2 * flash.slotBytes + flash.journalSectors * 4096).toBe(flash.bytes);
     expect(flash.journal).toMatchObject({ endurance: 10_000, sectors: flash.journalSectors });
-    expect(bus).toEqual({ baud: 115_200, bytesPerSecond: 11_520, deaf: Math.round(0.085 * 11_520) });
+    expect(bus).toMatchObject({
+      baud: 115_200,
+      bytesPerSecond: 11_520,
+      deaf: Math.round(0.085 * 11_520),
+      shared: null,
+    });
+    const slotted = await facts('nrf52840-dk', (type) => (type.bus.slotMs = 4));
+    // 71 B are 6.16 ms
+    const told = [slotted.bus?.packetMs, slotted.bus?.shared, slotted.bus?.alone];
+    expect(told.map((x) => x?.toFixed(2))).toEqual(['6.16', '122.50', '49.60']);
+    expect(boardText(slotted)).toMatch(/122\/s\s+of\s+4\s+boards\s+that\s+all\s+send,\s+49\/s\s+of\s+one\s+alone/);
     expect(rowsOf(f, /^the bundle|^a system|under guard|^durability|bus/).map((x) => x.fits)).toEqual(
       Array(5).fill(true),
     );
@@ -393,7 +403,7 @@ describe('what a board means', () => {
     expect(text).toMatch(
       /^flash {6}0x000ac000: 64 sectors of 4\.0 KB, programmed by 4 B; an erase takes 85 ms, and nothing$/m,
     );
-    expect(text).toMatch(/^unmeasured flash\.base, flash\.sectors, flash\.eraseMs, flash\.endurance$/m);
+    expect(text).toMatch(/^unmeasured bus\.slotMs, flash\.base, flash\.sectors, flash\.eraseMs, flash\.endurance$/m);
   });
 
   test('what does not fit says by how much; what nobody knows is no answer', async () => {

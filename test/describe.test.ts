@@ -930,7 +930,7 @@ describe('preflight', () => {
     const { warnings, refusals } = flight({ real: { type: 'nrf52840-dk' } }, (f) => delete f.policy, 'guard');
     expect(refusals).toEqual([]);
     expect(warnings).toEqual([
-      'board sensors: flash.base, flash.sectors, flash.eraseMs, flash.endurance of a nrf52840-dk are assumed; check them on the board',
+      'board sensors: bus.slotMs, flash.base, flash.sectors, flash.eraseMs, flash.endurance of a nrf52840-dk are assumed; check them on the board',
       'no guard policy: guarded operation ends only on a word (npx understudy commit)',
     ]);
   });

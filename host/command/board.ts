@@ -9,7 +9,7 @@ import type { BoardType } from '../describe/board.ts';
 import { hex, tooSmall } from '../describe/board.ts';
 import { boardDescription, boardTypes, readSystem, refuse } from '../describe/read.ts';
 import type { BoardFacts } from '../operate/fits.ts';
-import { boardFacts } from '../operate/fits.ts';
+import { BOARDS, boardFacts, PACKET } from '../operate/fits.ts';
 import { builder } from './build.ts';
 import { common, contextOf } from './context.ts';
 import { bytes, labelled, spanText, table } from './output.ts';
@@ -68,9 +68,14 @@ function busText({ type, bus }: BoardFacts): string {
   if (!type.bus || !bus) return type.build === 'host' ? 'the testbed’s' : 'none: no UART for it is named';
   const { enable, slotMs } = type.bus;
   const extra = `${enable ? `, enable ${enable}` : ''}${slotMs > 0 ? `, slots of ${slotMs} ms` : ''}`;
-  const shared = `${line(type.bus)}${extra}: ${bytes(Math.round(bus.bytesPerSecond))}/s for all boards together`;
-  if (bus.deaf === null) return shared;
-  return `${shared}; up to ${bus.deaf} B of it go unheard during an erase, and are sent again`;
+  const packet = `a packet of ${PACKET} B takes ${bus.packetMs.toFixed(1)} ms`;
+  const rate = (value: number | null): string => String(Math.floor(value ?? 0));
+  const often =
+    bus.shared === null
+      ? '; how many a second is not known, for slotMs is not'
+      : `, ${rate(bus.shared)}/s of ${BOARDS} boards that all send, ${rate(bus.alone)}/s of one alone`;
+  const deaf = bus.deaf === null ? '' : `; up to ${bus.deaf} B go unheard during an erase, and are sent again`;
+  return `${line(type.bus)}${extra}: ${packet}${often}${deaf}`;
 }
 
 const HANGS: Record<BoardFacts['hang'], string> = {

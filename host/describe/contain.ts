@@ -54,7 +54,7 @@ export const FAILINGS: Failing[] = [
       virtual: 'an exception',
       duktape: 'an exception',
       jerryscript: 'an exception',
-      espruino: 'no `catch` sees it: the driver resets',
+      espruino: 'no `catch` sees it: the board begins anew',
     },
   },
   {
@@ -64,7 +64,7 @@ export const FAILINGS: Failing[] = [
       virtual: 'the board’s process ends',
       duktape: 'an exception in whoever asks next, or a reset',
       jerryscript: 'the engine gives up: the board is reset',
-      espruino: 'no `catch` sees it: the driver resets',
+      espruino: 'no `catch` sees it: the board begins anew',
     },
   },
   everywhere('a fault of the engine that it meets', 'reset', 'the chip is reset'),

@@ -5,6 +5,7 @@ import { RECORD_SECTORS, slotBytes } from '../../firmware/image.ts';
 import { JOURNAL_BYTES_MIN } from '../../firmware/limits.ts';
 import type { Plan } from '../../firmware/plan.ts';
 import type { Flash } from '../../hal/hal.ts';
+import { LINE_HEADER } from '../../hal/line.ts';
 import type { BoardType } from '../describe/board.ts';
 import { SECTORS_LEAST, tooSmall } from '../describe/board.ts';
 import type { Failing } from '../describe/contain.ts';
@@ -18,6 +19,9 @@ import { imageOf } from './version.ts';
 
 /** Start, eight bits, stop. */
 const BITS = 10;
+/** Of what the bus is told for: bytes of a packet that carries a message of 32 B, and boards on the line. */
+export const PACKET = 64;
+export const BOARDS = 4;
 
 export interface Fit {
   what: string;
@@ -68,6 +72,11 @@ export interface BoardFacts {
     baud: number;
     /** for all boards together */
     bytesPerSecond: number;
+    /** time of a packet with a payload of PACKET bytes, ms */
+    packetMs: number;
+    /** packets a second where each of `BOARDS` boards always has one, and where one board has them all; null: slotMs is not known */
+    shared: number | null;
+    alone: number | null;
     /** bytes of the line that one erase makes it miss; null: none, or not known */
     deaf: number | null;
   } | null;
@@ -126,7 +135,11 @@ function busOf(type: BoardType): BoardFacts['bus'] {
   const bytesPerSecond = type.bus.baud / BITS;
   const ms = Math.max(eraseMs, eraseMaxMs);
   const deaf = stalls && ms > 0 ? Math.round((ms / 1000) * bytesPerSecond) : null;
-  return { baud: type.bus.baud, bytesPerSecond, deaf };
+  const packetMs = ((PACKET + LINE_HEADER) * 1000) / bytesPerSecond;
+  const slot = type.bus.slotMs;
+  // the next in turn waits for half a slot, and for a whole one for each board that says nothing (hal/BUS.md)
+  const each = (slots: number): number | null => (slot > 0 ? 1000 / (packetMs + slots * slot) : null);
+  return { baud: type.bus.baud, bytesPerSecond, packetMs, shared: each(0.5), alone: each(BOARDS - 0.5), deaf };
 }
 
 /** How a failing costs on this board, where the board says more than its engine. */
