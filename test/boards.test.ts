@@ -65,11 +65,10 @@ describe('the boards of the package', () => {
       const { value: type } = boardDescription(name);
       if (type.engine === 'espruino' && type.variables > 0) {
         expect([name, type.memoryBytes]).toEqual([name, type.variables * type.variableBytes]);
-        // how many bits a reference takes decides what a variable does
-        expect([name, type.variableBytes]).toEqual([
-          name,
-          type.variables <= 8191 ? 13 : type.variables <= 16383 ? 14 : 16,
-        ]);
+        if (type.build === 'host') continue;
+        // on 32 bits, how many a reference takes decides what a variable does
+        const bytes = type.variables <= 8191 ? 13 : type.variables <= 16383 ? 14 : 16;
+        expect([name, type.variableBytes]).toEqual([name, bytes]);
       } else if (type.memoryBytes === 0)
         expect([name, type.unknown]).toEqual([name, expect.arrayContaining(['memoryBytes'])]);
       if (type.engine === 'espruino') expect([name, type.interrupts, type.partitions]).toEqual([name, false, 1]);
