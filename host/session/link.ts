@@ -182,6 +182,11 @@ export class BoardLink {
     return this.enqueue(() => this.ask(this.nextSequence(), verb, args, timeoutMs));
   }
 
+  /** Asks at once who is there, whatever else is under way: the first question to a board that boots. */
+  greet(timeoutMs: number): Promise<Reply> {
+    return this.ask(this.nextSequence(), 'hello', {}, timeoutMs);
+  }
+
   /** Moves an image to a slot of the board's flash and has the board check and take it. */
   upload(slot: 'active' | 'staged', image: Image, onProgress?: (p: Progress) => void): Promise<Reply> {
     const run = () => this.transfer(slot, image, onProgress);

@@ -7,6 +7,7 @@ import { readSystem, readTestbed } from '../describe/read.ts';
 import { ofKind } from '../describe/testbed.ts';
 import { EXIT, Failure } from '../failure.ts';
 import type { TestbedConfig } from './config.ts';
+import { withPrograms } from './programs.ts';
 import { boardsOf, devicesOf, headerOf, worldOf } from './setup.ts';
 import { makeState } from './state.ts';
 
@@ -44,13 +45,14 @@ export async function assemble(options: TestbedOptions): Promise<TestbedConfig> 
     const next = `add ${lost.board} to its boards, or place the device on ${[...names].join(', ')}`;
     throw new Failure('E_BOARD', EXIT.noBoard, cause, next);
   }
+  const programmed = await withPrograms(boards);
   const paths = makeState(options.stateDir);
   const bundle = join(paths.folder, 'board.js');
   writeFileSync(bundle, (await boardBundle()).text);
   const world = worldOf(testbed);
   return {
     bundle,
-    boards,
+    boards: programmed,
     devices,
     world: world && { ...world, options: { ...world.options, ...options.worldOptions } },
     seed: options.seed ?? 1,

@@ -1,7 +1,12 @@
 // The seat of each board of a testbed, by its kind.
 
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { EXIT, Failure } from '../failure.ts';
 import type { TestbedBoard, TestbedConfig } from './config.ts';
+import { emulatedMachine } from './emulated.ts';
+import { engineMachine } from './engine.ts';
+import { PoweredSeat } from './power.ts';
 import type { Pty } from './pty.ts';
 import { RealSeat } from './real.ts';
 import type { Seat, SeatEvents } from './seat.ts';
@@ -30,13 +35,16 @@ function createSeat(board: TestbedBoard, pty: Pty | null, context: SeatContext):
     throw new Failure('E_TESTBED', EXIT.usage, cause, 'give its type');
   }
   const flashFile = paths.flash(board.name);
+  mkdirSync(dirname(flashFile), { recursive: true });
+  const { bundle, seed } = config;
+  const own = { bundle, flashFile, keptFile: `${flashFile}.kept`, seed, epochNs };
+  if (board.kind === 'engine') return new PoweredSeat(board, engineMachine({ ...own, board, pty }), events);
+  if (board.kind === 'emulated') {
+    return new PoweredSeat(board, emulatedMachine({ board, bundle, flashFile, seed, pty }), events);
+  }
   const spec = {
+    ...own,
     name: board.name,
-    bundle: config.bundle,
-    flashFile,
-    keptFile: `${flashFile}.kept`,
-    seed: config.seed,
-    epochNs,
     flash,
     memoryBytes: board.memoryBytes ?? 0,
     interrupts: board.interrupts ?? true,

@@ -21,6 +21,7 @@ const WATCHDOG_MS = 10_000;
 const BOOT_MS = 20_000;
 /** The line of such a board loses nothing; but its process may have to wait for the machine within a frame, ms. */
 const QUIET_MS = 2000;
+const LOG_NEXT = 'see testbed.log in the state folder';
 
 /** How the process of a board ended. */
 export interface End {
@@ -43,6 +44,8 @@ export interface Told {
   bus(bytes: Uint8Array): void;
   output(device: string, bytes: Uint8Array): void;
   log(text: string): void;
+  /** it starts anew by itself, and its process goes on */
+  restarted(cause: 'reset' | 'fault' | 'watchdog'): void;
   /** it speaks nonsense */
   broken(why: string): void;
   /** after all that it has said */
@@ -54,6 +57,8 @@ export interface Run {
   pid: number;
   bus(bytes: Uint8Array): void;
   input(device: string, bytes: Uint8Array): void;
+  /** for people: what it said last */
+  said(): string;
   /** SIGKILL */
   kill(): void;
 }
@@ -63,7 +68,7 @@ export interface Machine {
   readonly kind: 'virtual' | 'engine' | 'emulated';
   /** path of its serial port; '': there is none */
   readonly port: string;
-  /** it does not tell of its boots: the firmware's own note is the first that is heard of one */
+  /** it does not tell of its boots: it has to be asked */
   readonly mute: boolean;
   /** Before its first boot: opens its line for good, where that outlives its power. */
   open(line: Socketed): Promise<void>;
@@ -87,6 +92,8 @@ export class PoweredSeat implements Seat {
   private restartTimer: NodeJS.Timeout | undefined;
   private watchdog: NodeJS.Timeout | undefined;
   private late: NodeJS.Timeout | undefined;
+  /** we killed it, and why it is not to boot again */
+  private hopeless: Failure | null = null;
   /** we killed it, to have it boot again: for this cause */
   private strangled: Cause | null = null;
   /** of its next boot */
@@ -100,10 +107,6 @@ export class PoweredSeat implements Seat {
     this.events = events;
     this.watchdogMs = watchdogMs;
     this.link = new BoardLink(board.name, this.line, patientClock, { quietMs: QUIET_MS });
-    if (!machine.mute) return;
-    this.link.onTrace(({ note }) => {
-      if (note?.kind === 'boot' && this.run) this.hasBooted(`firmware ${String(note.firmware ?? '?')}`);
-    });
   }
 
   info(): SeatInfo {
@@ -163,26 +166,58 @@ export class PoweredSeat implements Seat {
     this.link.close();
   }
 
+  /** A boot begins: another one than that which was heard of before. */
+  private begin(): void {
+    this.boots++;
+    this.booted = false;
+    this.link.broken();
+    clearTimeout(this.late);
+    this.late = setTimeout(() => this.tooLate(), BOOT_MS);
+  }
+
+  private ask(): void {
+    const boot = this.boots;
+    this.link.greet(BOOT_MS).then(
+      (hello) => {
+        if (boot === this.boots && this.run) this.hasBooted(`${String(hello.engine)}, bundle ${String(hello.bundle)}`);
+      },
+      // too late says why, and an end of its process too
+      () => undefined,
+    );
+  }
+
+  private tooLate(): void {
+    const said = this.run?.said() ?? '';
+    const why = `it has not booted within ${BOOT_MS / 1000} s${said === '' ? '' : `; its last words: ${said}`}`;
+    this.events.log(`${this.board.name}: ${why}`);
+    // one that never has will not do better the next time
+    if (this.everBooted) this.strangle('watchdog');
+    else this.giveUp(why);
+  }
+
+  /** It stays off, for this reason, until somebody switches it on. */
+  private giveUp(why: string): void {
+    this.hopeless = new Failure('E_BOARD_FAULT', EXIT.boardFault, why, LOG_NEXT);
+    this.run?.kill();
+  }
+
   private start(): void {
     const { name } = this.board;
-    this.boots++;
-    this.link.broken();
-    this.late = setTimeout(() => {
-      this.events.log(`${name}: it has not booted within ${BOOT_MS / 1000} s`);
-      this.strangle('watchdog');
-    }, BOOT_MS);
+    this.begin();
     this.run = this.machine.start(this.boots, this.cause, this.line, {
       booted: (what) => this.hasBooted(what),
       kick: () => this.kicked(),
       bus: (bytes) => this.events.bus(this, bytes),
       output: (device, bytes) => this.events.output(this, device, bytes),
       log: (text) => this.events.log(`${name}: ${text}`),
+      restarted: (cause) => this.restarted(cause),
       broken: (why) => {
         this.events.log(`${name}: ${why}`);
         this.strangle('fault');
       },
       ended: (end) => this.ended(end),
     });
+    if (this.machine.mute) this.ask();
   }
 
   private hasBooted(what: string): void {
@@ -193,6 +228,19 @@ export class PoweredSeat implements Seat {
     this.events.log(`${this.board.name}: boot ${this.boots}, ${what}`);
     this.events.changed(this, 'on', '');
     for (const waiting of this.waiting.splice(0)) waiting.resolve();
+  }
+
+  private restarted(cause: 'reset' | 'fault' | 'watchdog'): void {
+    const how = cause === 'reset' ? 'it was reset' : `it was reset: ${cause}`;
+    const why = this.tooOften(how);
+    if (why) {
+      this.giveUp(why);
+      return;
+    }
+    if (cause !== 'reset') this.events.log(`${this.board.name}: ${how}`);
+    this.begin();
+    this.ask();
+    this.events.changed(this, cause === 'reset' ? 'reset' : 'crashed', how);
   }
 
   private kicked(): void {
@@ -232,24 +280,31 @@ export class PoweredSeat implements Seat {
   private finality(end: End, strangled: boolean): { state: 'off' | 'crashed'; why: string; failure: Failure } | null {
     const { name } = this.board;
     if (!this.wanted) return { state: 'off', why: this.why, failure: offFailure(name, this.why) };
+    const fault = this.hopeless ?? end.fault;
+    this.hopeless = null;
+    if (fault) {
+      const { code, exit, message, next } = fault;
+      return { state: 'crashed', why: message, failure: new Failure(code, exit, `board ${name}: ${message}`, next) };
+    }
     // A process killed from outside has lost its power.
     if (end.killed && !strangled) {
       const why = 'its process was killed';
       return { state: 'off', why, failure: offFailure(name, why) };
     }
-    if (end.fault) {
-      const { code, exit, message, next } = end.fault;
-      return { state: 'crashed', why: message, failure: new Failure(code, exit, `board ${name}: ${message}`, next) };
-    }
+    const why = this.tooOften(end.how);
+    if (!why) return null;
+    const failure = new Failure('E_BOARD_FAULT', EXIT.boardFault, `board ${name}: ${why}`, LOG_NEXT);
+    return { state: 'crashed', why, failure };
+  }
+
+  /** It starts anew; null: that is all right. */
+  private tooOften(how: string): string | null {
     const at = performance.now();
     this.restarts = this.restarts.filter((before) => at - before < RESTARTS_MS);
     this.restarts.push(at);
     const most = this.everBooted ? RESTARTS_MAX : FIRST_RESTARTS_MAX;
     if (this.restarts.length <= most) return null;
-    const why = `it restarted ${most} times in ${RESTARTS_MS / 1000} s (${end.how}) and was switched off`;
-    const next = 'see testbed.log in the state folder';
-    const failure = new Failure('E_BOARD_FAULT', EXIT.boardFault, `board ${name}: ${why}`, next);
-    return { state: 'crashed', why, failure };
+    return `it restarted ${most} times in ${RESTARTS_MS / 1000} s (${how}) and was switched off`;
   }
 
   private strangle(cause: Cause): void {

@@ -1,4 +1,5 @@
-// The process that a board is: its console on descriptor 3, its side line on 4, both for as long as it lives.
+// The process that a board is: its console on descriptor 3, its side line on 4, for some a control line on 5, all for as
+// long as it lives.
 
 import type { ChildProcess, StdioOptions } from 'node:child_process';
 import { spawn } from 'node:child_process';
@@ -16,11 +17,11 @@ export interface Launch {
   /** null: the console is a stream socket, as the side line is */
   pty: Pty | null;
   /** for stdout and stderr */
-  output: [number | 'pipe' | 'ignore', number | 'pipe'];
-  env?: NodeJS.ProcessEnv;
-  cwd?: string;
+  output: [number | 'pipe', number | 'pipe'];
   /** pieces of what came on the side line */
   heard(chunk: Buffer): void;
+  /** with a control line: who hears what comes on it */
+  control?: ((send: (text: string) => void) => (chunk: Buffer) => void) | undefined;
   /** it could not even be started */
   failed(error: Error): void;
   /** after everything that it said */
@@ -33,32 +34,39 @@ export interface Launched {
   write(bytes: Uint8Array): void;
 }
 
+function socketOf(child: ChildProcess, fd: number): Socket | null {
+  const socket = child.stdio[fd] as Socket | null;
+  socket?.on('error', () => undefined);
+  return socket;
+}
+
 /** Starts it; where its console is no pty, that is plugged into `line`. */
 export function launchBoard(launch: Launch, line: Socketed): Launched {
-  const { pty } = launch;
+  const { pty, control } = launch;
   // What was sent while it was off is gone.
   if (pty) dropInput(pty.master);
   const command = existsSync(SETPRIV) ? [SETPRIV, '--pdeathsig', 'KILL', '--', ...launch.command] : launch.command;
   const stdio: StdioOptions = ['ignore', ...launch.output, pty ? pty.master : 'pipe', 'pipe'];
-  const child = spawn(command[0] as string, command.slice(1), {
-    stdio,
-    ...(launch.env && { env: launch.env }),
-    ...(launch.cwd !== undefined && { cwd: launch.cwd }),
-  });
+  if (control) stdio.push('pipe');
+  const child = spawn(command[0] as string, command.slice(1), { stdio });
   child.once('error', launch.failed);
   // `close` comes after everything that the process said; `exit` may not.
   child.once('close', launch.ended);
-  const console = child.stdio[3] as Socket | null;
-  if (!pty && console) {
-    console.on('error', () => undefined);
+  const console = pty ? null : socketOf(child, 3);
+  if (console) {
     line.plug({
       write: (bytes) => void (console.writable && console.write(bytes)),
       onData: (fn) => void console.on('data', fn),
       close: () => void console.destroy(),
     });
   }
-  const side = child.stdio[4] as Socket | null;
-  side?.on('error', () => undefined);
+  const side = socketOf(child, 4);
   side?.on('data', launch.heard);
+  const controlled = control ? socketOf(child, 5) : null;
+  if (control && controlled)
+    controlled.on(
+      'data',
+      control((text) => void controlled.write(text)),
+    );
   return { child, write: (bytes) => void (side?.writable && side.write(bytes)) };
 }

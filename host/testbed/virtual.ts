@@ -86,6 +86,7 @@ class VirtualMachine implements Machine {
       pid: child.pid ?? 0,
       bus: (bytes) => write(pipeMessage(PIPE.bus, bytes)),
       input: (device, bytes) => write(pipeMessage(PIPE.input, deviceBody(device, bytes))),
+      said: () => '',
       kill: () => void child.kill('SIGKILL'),
     };
   }
