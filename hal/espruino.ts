@@ -8,6 +8,18 @@
 // any board; what it needs to know of the last life stands in this driver's variables.
 
 import type { Board, Flash, Hal } from './hal.ts';
+import type { Access } from './line.ts';
+import {
+  createAccess,
+  createLineReader,
+  encodeLine,
+  LINE_INPUT,
+  LINE_OUTPUT,
+  LINE_PACKET,
+  offerAccess,
+  pollAccess,
+  readLine,
+} from './line.ts';
 
 /** What Espruino offers and this driver uses. */
 export interface Port {
@@ -29,8 +41,10 @@ declare const E: {
   setConsole(port: Port | null): void;
   enableWatchdog(seconds: number, automatic: boolean): void;
   kickWatchdog(): void;
-  reboot(): void;
 };
+declare function print(text: string): void;
+/** Ends everything that runs, and begins with the boot code. */
+declare function load(): void;
 declare function getTime(): number;
 declare function setTimeout(fn: () => void, ms: number): number;
 declare function clearTimeout(timer: number): void;
@@ -54,6 +68,8 @@ export interface Settings {
   /** Espruino's `eval`: a text that names it cannot be made small */
   evaluate(text: string): unknown;
   bus?: Wire;
+  /** the bus is one wire that all boards share (hal/BUS.md); without it, a line to the testbed, which carries devices too */
+  shared?: { address: number; boards: number; slotMs: number; byteMs: number };
   /** 0: not known */
   memoryBytes: number;
   traces?: boolean;
@@ -61,6 +77,12 @@ export interface Settings {
   watchdogMs: number;
   /** address of a 32-bit register that a reset leaves alone and a power cut does not; 0: there is none */
   kept: number;
+  /** text for the board's devices: evaluates to a function as DevicesOf; it stands in Storage */
+  devices?: string;
+  /** this program has shown that it runs */
+  good?: () => void;
+  /** the slot it runs from */
+  slot?: number;
 }
 
 /** What the board's own text for its devices gives, and is given (hal/BOOT.md). */
@@ -75,6 +97,12 @@ const KEPT = 0x5d550000;
 const HELD_MAX = 200;
 /** A turn comes at the latest after so long, ms. */
 const SLEEP_MAX_MS = 500;
+/** A program that ran for so long, and did not fault, is good; one that faults so often before is given up. */
+const GOOD_MS = 5000;
+const FAULTS_MAX = 3;
+/** Packets that wait for their turn on a shared wire, bytes. */
+const QUEUE_BYTES = 2048;
+const NOTHING = new Uint8Array(0);
 
 /** E.CRC32 always begins at 0; what it is to continue from goes into the first four bytes, for so long. */
 function crc32(bytes: Uint8Array, from: number, to: number, crc: number): number {
@@ -94,6 +122,21 @@ function crc32(bytes: Uint8Array, from: number, to: number, crc: number): number
   return ~sum >>> 0;
 }
 
+/** Length of the device's name, name, bytes. */
+function deviceBody(device: string, bytes: Uint8Array): Uint8Array {
+  const body = new Uint8Array(1 + device.length + bytes.length);
+  body[0] = device.length;
+  for (let i = 0; i < device.length; i++) body[1 + i] = device.charCodeAt(i);
+  body.set(bytes, 1 + device.length);
+  return body;
+}
+
+function deviceOf(body: Uint8Array): string {
+  let device = '';
+  for (let i = 1; i <= body[0]; i++) device += String.fromCharCode(body[i]);
+  return device;
+}
+
 function flashOf(settings: Settings['flash']): Flash {
   const pages = settings.pages;
   const base = settings.base;
@@ -102,7 +145,7 @@ function flashOf(settings: Settings['flash']): Flash {
     sectors: settings.sectors,
     programBytes: settings.programBytes,
     read: function (at, length) {
-      return length > 0 ? pages.read(length | 0, (base + at) | 0) : new Uint8Array(0);
+      return length > 0 ? pages.read(length | 0, (base + at) | 0) : NOTHING;
     },
     program: function (at, bytes) {
       if (bytes.length === 0) return;
@@ -142,6 +185,7 @@ export function drive(settings: Settings, boot: (hal: Hal) => Board, devicesOf: 
   let fromHost: string[] = [];
   let fromBus: string[] = [];
   let inputs: [string, Uint8Array][] = [];
+  let access: Access | null = null;
 
   const now = function (): number {
     return (getTime() - begun) * 1000;
@@ -163,10 +207,12 @@ export function drive(settings: Settings, boot: (hal: Hal) => Board, devicesOf: 
       link.write(bytes);
     },
     bus: function (bytes) {
-      if (bus) bus.write(bytes);
+      if (access) offerAccess(access, bytes);
+      else if (bus) bus.write(encodeLine(LINE_PACKET, bytes, crc32));
     },
     output: function (device, bytes) {
       if (devices) devices.output(device, bytes);
+      else if (bus && !access) bus.write(encodeLine(LINE_OUTPUT, deviceBody(device, bytes), crc32));
     },
     load: settings.evaluate,
     call: function (fn) {
@@ -185,6 +231,18 @@ export function drive(settings: Settings, boot: (hal: Hal) => Board, devicesOf: 
       hal.cause = 'reset';
       anew = true;
     },
+  };
+
+  /** since the program began, or since it was known to be good */
+  let faults = 0;
+  let good = false;
+  const fault = function (why: string): void {
+    // where there is a console, that is
+    print('understudy: ' + why);
+    hal.cause = 'fault';
+    anew = true;
+    faults++;
+    if (!good && faults >= FAULTS_MAX) load();
   };
 
   let turn = function (): void {};
@@ -212,6 +270,27 @@ export function drive(settings: Settings, boot: (hal: Hal) => Board, devicesOf: 
     });
   };
 
+  const hear = function (kind: number, payload: Uint8Array): void {
+    const b = board as Board;
+    if (kind === LINE_PACKET) b.bus(payload);
+    else if (kind === LINE_INPUT) b.input(deviceOf(payload), payload.subarray(1 + payload[0]));
+  };
+  const reader = createLineReader(crc32, hear);
+
+  /** Takes what came on the bus, and sends what is due there. Returns when it wants to be called again, ms. */
+  const talk = function (): number {
+    do {
+      const data = fromBus.shift();
+      const bytes = data === undefined ? NOTHING : E.toUint8Array(data);
+      if (access) {
+        const frame = pollAccess(access, bytes, now());
+        if (frame) (bus as Port).write(frame);
+      } else readLine(reader, bytes, now());
+    } while (fromBus.length > 0);
+    if (access) return access.due;
+    return reader.start < reader.end ? now() + reader.quietMs : Infinity;
+  };
+
   const work = function (): number {
     if (anew) {
       anew = false;
@@ -220,13 +299,17 @@ export function drive(settings: Settings, boot: (hal: Hal) => Board, devicesOf: 
     }
     const b = board as Board;
     while (fromHost.length > 0) b.serial(E.toUint8Array(fromHost.shift() as string));
-    while (fromBus.length > 0) b.bus(E.toUint8Array(fromBus.shift() as string));
+    if (bus) talk();
     while (inputs.length > 0) {
       const input = inputs.shift() as [string, Uint8Array];
       b.input(input[0], input[1]);
     }
-    const next = b.poll() - now();
-    return anew ? 1 : next;
+    let next = b.poll();
+    if (bus) {
+      const due = talk();
+      if (due < next) next = due;
+    }
+    return anew ? 1 : next - now();
   };
 
   turn = function (): void {
@@ -234,8 +317,7 @@ export function drive(settings: Settings, boot: (hal: Hal) => Board, devicesOf: 
     arm(1);
     if (running) {
       // memory or stack ran out, or a Ctrl-C: nothing of the last turn can be trusted, handlers included
-      hal.cause = 'fault';
-      anew = true;
+      fault('the last turn was not ended');
       listen();
     }
     running = true;
@@ -244,8 +326,11 @@ export function drive(settings: Settings, boot: (hal: Hal) => Board, devicesOf: 
     try {
       next = work();
     } catch (error) {
-      hal.cause = 'fault';
-      anew = true;
+      fault('' + error);
+    }
+    if (!good && now() > GOOD_MS) {
+      good = true;
+      if (settings.good) settings.good();
     }
     running = false;
     arm(next > 1 ? (next < SLEEP_MAX_MS ? next : SLEEP_MAX_MS) : 1);
@@ -267,6 +352,22 @@ export function drive(settings: Settings, boot: (hal: Hal) => Board, devicesOf: 
   }
   if (settings.link.baud) link.setup(settings.link.baud, settings.link.options);
   if (settings.bus && bus) bus.setup(settings.bus.baud, settings.bus.options);
+  if (settings.shared) {
+    access = createAccess(
+      {
+        address: settings.shared.address,
+        boards: settings.shared.boards,
+        slotMs: settings.shared.slotMs,
+        byteMs: settings.shared.byteMs,
+        queueBytes: QUEUE_BYTES,
+        crc: crc32,
+        packet: function (payload) {
+          hear(LINE_PACKET, payload);
+        },
+      },
+      now(),
+    );
+  }
   listen();
   if (settings.watchdogMs) E.enableWatchdog(settings.watchdogMs / 1000, false);
   arm(1);

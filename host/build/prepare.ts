@@ -6,6 +6,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { type BuildOptions, build } from 'esbuild';
 import { boardBundle } from './bundle.ts';
+import { BOOT_FILE, DRIVER_FILE, espruinoBoot, espruinoDriver } from './espruino.ts';
 import { root } from './root.ts';
 
 /** By name in dist/: what is built of which file in host/. */
@@ -64,6 +65,8 @@ await Promise.all([
   build({ ...HOST, entryPoints: entries, splitting: true, chunkNames: 'chunk-[hash]' }),
   build({ ...HOST, entryPoints: present(BOARD) }),
   boardBundle().then(({ text }) => writeFileSync(join(dist, 'board.js'), text)),
+  espruinoDriver().then((text) => writeFileSync(join(dist, DRIVER_FILE), text)),
+  espruinoBoot().then((text) => writeFileSync(join(dist, BOOT_FILE), text)),
 ]);
 if (entries.understudy) {
   const command = join(dist, 'understudy.js');

@@ -6,6 +6,7 @@ import { EXIT, Failure } from '../failure.ts';
 import type { TestbedBoard, TestbedConfig } from './config.ts';
 import { emulatedMachine } from './emulated.ts';
 import { engineMachine } from './engine.ts';
+import { espruinoMachine } from './espruino.ts';
 import { PoweredSeat } from './power.ts';
 import type { Pty } from './pty.ts';
 import { RealSeat } from './real.ts';
@@ -38,7 +39,10 @@ function createSeat(board: TestbedBoard, pty: Pty | null, context: SeatContext):
   mkdirSync(dirname(flashFile), { recursive: true });
   const { bundle, seed } = config;
   const own = { bundle, flashFile, keptFile: `${flashFile}.kept`, seed, epochNs };
-  if (board.kind === 'engine') return new PoweredSeat(board, engineMachine({ ...own, board, pty }), events);
+  if (board.kind === 'engine') {
+    const machine = board.engine === 'espruino' ? espruinoMachine : engineMachine;
+    return new PoweredSeat(board, machine({ ...own, board, pty }), events);
+  }
   if (board.kind === 'emulated') {
     return new PoweredSeat(board, emulatedMachine({ board, bundle, flashFile, seed, pty }), events);
   }

@@ -1,0 +1,152 @@
+// The official Espruino interpreter as a board: the program that its authors build for Linux, with flash in a file of
+// its working directory. Its serial ports are devices that it opens by their path, so a relay stands between them and
+// the testbed: Perl, as for the pseudo-terminals of all boards (pty.ts).
+
+import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { bootCode, espruinoProgram, slotFiles } from '../build/espruino.ts';
+import { EXIT, Failure } from '../failure.ts';
+import type { EngineOptions } from './engine.ts';
+import { ProgramMachine } from './machine.ts';
+import type { End } from './power.ts';
+import { PERL } from './pty.ts';
+import type { Socketed } from './seat.ts';
+import { BOARD_EXIT } from './spec.ts';
+import { storageImage } from './storage.ts';
+
+/** As built for Linux: address, pages, and how many bytes; the interpreter's own files begin at the first. */
+export const LINUX_FLASH = { base: 0x10000000, pageBytes: 1024, bytes: 262144 };
+const FLASH_FILE = 'espruino.flash';
+const SETPRIV = '/usr/bin/setpriv';
+/** What it says of itself, and to a console that nobody reads. */
+const NOISE =
+  /^[\s|_.>]*$|___|espruino\.com|Espruino is Open Source|only by sales|Size of JsVar|Interactive mode|SIG[A-Z]+ hook/;
+
+// Two raw pseudo-terminals, which the interpreter finds as `link` and `bus` in its folder; what it gets on them comes
+// from descriptors 3 and 4. Its stdin stays open: at its end it would spin. It ends with this process.
+const RELAY = `
+use strict; use POSIX ();
+my ($folder, @command) = @ARGV; my (@masters, @held);
+chdir $folder or die "$folder: $!"; $^F = 4096;
+for my $name ('link', 'bus') {
+  sysopen(my $m, '/dev/ptmx', POSIX::O_RDWR() | POSIX::O_NOCTTY()) or die "/dev/ptmx: $!";
+  my $int = pack('i', 0);
+  ioctl($m, 0x40045431, $int) or die "unlocking: $!";
+  ioctl($m, 0x80045430, $int) or die "numbering: $!";
+  my $path = '/dev/pts/' . unpack('i', $int);
+  sysopen(my $s, $path, POSIX::O_RDWR() | POSIX::O_NOCTTY()) or die "$path: $!";
+  my $t = POSIX::Termios->new; $t->getattr(fileno $s);
+  $t->setiflag(0); $t->setoflag(0); $t->setlflag(0);
+  $t->setcflag(POSIX::CS8() | POSIX::CREAD() | POSIX::CLOCAL()); $t->setattr(fileno $s, POSIX::TCSANOW());
+  unlink $name; symlink($path, $name) or die "$name: $!";
+  push @masters, $m; push @held, $s;
+}
+$^F = 2;
+pipe(my $in, my $keep) or die "pipe: $!";
+my $child = fork(); defined $child or die "fork: $!";
+if (!$child) {
+  POSIX::close($_) for (3, 4, map { fileno $_ } @masters, @held, $keep);
+  POSIX::dup2(fileno $in, 0); exec { $command[0] } @command or POSIX::_exit(67);
+}
+close $in;
+$SIG{PIPE} = 'IGNORE';
+my @pairs = ([3, fileno $masters[0]], [fileno $masters[0], 3], [4, fileno $masters[1]], [fileno $masters[1], 4]);
+my @held_back = ('') x 4;
+for (;;) {
+  my ($r, $w) = ('', '');
+  for my $i (0 .. 3) {
+    if (length $held_back[$i]) { vec($w, $pairs[$i][1], 1) = 1 } else { vec($r, $pairs[$i][0], 1) = 1 }
+  }
+  my $n = select($r, $w, undef, 0.2);
+  if (waitpid($child, POSIX::WNOHANG()) == $child) {
+    POSIX::_exit($? & 127 ? 65 : $? >> 8 == 67 ? 67 : 65);
+  }
+  next if $n <= 0;
+  for my $i (0 .. 3) {
+    my ($from, $to) = @{$pairs[$i]};
+    if (vec($r, $from, 1)) {
+      my $got = POSIX::read($from, my $data, 256);
+      if (!defined $got) { next if $! == POSIX::EAGAIN() or $! == POSIX::EINTR() or $! == POSIX::EIO(); }
+      if (!$got) { kill 'KILL', $child; POSIX::_exit(66); }
+      $held_back[$i] = substr($data, 0, $got);
+    }
+    if (length $held_back[$i]) {
+      my $put = POSIX::write($to, $held_back[$i], length $held_back[$i]);
+      $held_back[$i] = substr($held_back[$i], $put) if $put;
+    }
+  }
+}
+`;
+
+function endOf(code: number | null, signal: NodeJS.Signals | null, said: string[]): End {
+  const last = said[said.length - 1] ?? 'it gave no reason';
+  const next = 'see testbed.log in the state folder';
+  const fault = code === BOARD_EXIT.fault ? new Failure('E_BOARD_FAULT', EXIT.boardFault, last, next) : null;
+  return { how: signal ? `killed by ${signal}` : last, killed: signal === 'SIGKILL', cause: 'fault', fault };
+}
+
+/** Puts the program of today into what is the interpreter's own part of the flash; the rest is the board's. */
+function install(folder: string, base: number, files: Record<string, Uint8Array>): void {
+  const room = base - LINUX_FLASH.base;
+  const own = storageImage(files, room);
+  const file = join(folder, FLASH_FILE);
+  const fresh = !existsSync(file);
+  const fd = openSync(file, fresh ? 'w+' : 'r+');
+  if (fresh) writeSync(fd, Buffer.alloc(LINUX_FLASH.bytes, 0xff), 0, LINUX_FLASH.bytes, 0);
+  ftruncateSync(fd, LINUX_FLASH.bytes);
+  writeSync(fd, own, 0, own.length, 0);
+  closeSync(fd);
+}
+
+class EspruinoMachine extends ProgramMachine {
+  private readonly options: EngineOptions;
+  private readonly installed: { folder: string; base: number; files: Record<string, Uint8Array> };
+
+  constructor(options: EngineOptions) {
+    const { board, flashFile } = options;
+    const { sectorBytes, sectors } = board.flash ?? { sectorBytes: LINUX_FLASH.pageBytes, sectors: 0 };
+    const folder = `${flashFile}.espruino`;
+    const base = LINUX_FLASH.base + LINUX_FLASH.bytes - sectors * sectorBytes;
+    const installed = { folder, base, files: {} };
+    const guarded = existsSync(SETPRIV) ? [SETPRIV, '--pdeathsig', 'KILL', '--'] : [];
+    super({
+      kind: 'engine',
+      pty: options.pty,
+      command: () => {
+        mkdirSync(folder, { recursive: true });
+        install(folder, base, installed.files);
+        return [PERL, '-e', RELAY, folder, ...guarded, board.program ?? ''];
+      },
+      endOf,
+      noise: NOISE,
+    });
+    this.options = options;
+    this.installed = installed;
+  }
+
+  override async open(line: Socketed): Promise<void> {
+    const { board, bundle } = this.options;
+    const { sectorBytes, sectors, programBytes } = board.flash ?? { sectorBytes: 0, sectors: 0, programBytes: 0 };
+    const boot = await bootCode({
+      board: board.name,
+      flash: { base: this.installed.base, sectorBytes, sectors, programBytes },
+      link: { uart: 'Serial1', baud: 115200, options: { path: 'link' } },
+      bus: { uart: 'Serial2', baud: 115200, options: { path: 'bus' } },
+      memoryBytes: board.memoryBytes ?? 0,
+      traces: true,
+      watchdogMs: 0,
+      kept: 0,
+      slots: null,
+      devices: '',
+      copy: true,
+      waitMs: 1,
+    });
+    const program = Buffer.from(await espruinoProgram(readFileSync(bundle, 'utf8')), 'latin1');
+    this.installed.files = { '.bootcde': Buffer.from(boot, 'latin1'), ...slotFiles(0, 1, program) };
+    await super.open(line);
+  }
+}
+
+export function espruinoMachine(options: EngineOptions): ProgramMachine {
+  return new EspruinoMachine(options);
+}
