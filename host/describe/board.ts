@@ -2,7 +2,7 @@
 // (operate/fits.ts).
 
 import { RECORD_SECTORS } from '../../firmware/image.ts';
-import { SECTORS_MIN } from '../../hal/ring.ts';
+import { RECORD_HEADER, SECTOR_HEADER, SECTORS_MIN } from '../../hal/ring.ts';
 import type { Problem, TypeOf } from './shape.ts';
 import {
   address,
@@ -242,6 +242,13 @@ function checkLayout({ layout, sectorBytes, sectors }: FlashPart, say: Say): voi
   });
 }
 
+/** Bytes that a sector must have at least for the journal ring (hal/ring.ts). */
+function journalLeast(programBytes: number): number {
+  const unit = Math.max(4, programBytes);
+  const up = (bytes: number, to: number): number => Math.ceil(bytes / to) * to;
+  return up(SECTOR_HEADER, programBytes) + 3 * up(RECORD_HEADER + 4, unit);
+}
+
 function checkFlash(board: BoardType, say: Say): void {
   const { flash } = board;
   const { sectorBytes, sectors, programBytes, base, others } = flash;
@@ -249,6 +256,12 @@ function checkFlash(board: BoardType, say: Say): void {
     say('flash.programBytes', `is ${programBytes}, more than a sector of ${sectorBytes}; wanted a divisor of it`);
   } else if (sectorBytes % programBytes !== 0) {
     say('flash.programBytes', `is ${programBytes}, which does not divide a sector of ${sectorBytes}; wanted a divisor`);
+  } else if (sectorBytes < journalLeast(programBytes)) {
+    const why = 'its header and three records of one program unit or more';
+    say(
+      'flash.sectorBytes',
+      `is ${sectorBytes}; a journal wants at least ${journalLeast(programBytes)} in one: ${why}`,
+    );
   }
   checkLayout(flash, say);
   if (flash.eraseMaxMs > 0 && flash.eraseMaxMs < flash.eraseMs) {

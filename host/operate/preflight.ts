@@ -122,30 +122,31 @@ interface Refusal {
 
 /**
  * A low process where no call can be interrupted (PROTOCOL 7): its hang costs the board a reset, and with it whoever else
- * is there. They come back from the journal; but the next boot must know in which process it was (PROTOCOL 6.10), or it
- * does the same again.
+ * is there. By the user's word they come back from the journal; but without a watchdog nothing resets the board, and where
+ * the next boot cannot know in which process it was (PROTOCOL 6.10), that process does the same again.
  */
 function fate(flight: BoardFlight, type: BoardType, plan: Plan): { refusal: Refusal | null; warning: string | null } {
   const survivors = [...flight.active, ...flight.shadow];
   if (flight.hang === 'interrupted' || flight.low.length === 0) return { refusal: null, warning: null };
   const start = `board ${flight.board} cannot interrupt a call: a hang of ${flight.low.join(', ')} would`;
   const stuck = flight.hang === 'stuck';
-  if (survivors.length === 0) {
-    const warning = `${start} stop it until its power is cycled: it has no watchdog`;
-    return { refusal: null, warning: stuck ? warning : null };
-  }
+  const power = 'stop it until its power is cycled: it has no watchdog';
+  if (survivors.length === 0) return { refusal: null, warning: stuck ? `${start} ${power}` : null };
   const cause = `${start} ${stuck ? 'stop' : 'reset'} it, and with it ${survivors.join(', ')}`;
   const refuse = (why: string, next: string) => ({
     refusal: { code: 'E_FATE', cause: `${cause}${why}`, next },
     warning: null,
   });
-  if (stuck) return refuse('; it has no watchdog, so sharedFate cannot help', ALONE);
-  if (!plan.sharedFate) return refuse('', type.keeps ? `${ALONE}, or set "sharedFate": true` : ALONE);
+  if (!plan.sharedFate) return refuse('', `${ALONE}, or set "sharedFate": true`);
   if (plan.durability === 'off') {
     return refuse('; sharedFate needs durability', 'set "durability": "guard" in the system');
   }
-  if (!type.keeps) return refuse('; it keeps nothing over a reset that would tell which process hung', ALONE);
-  return { refusal: null, warning: `${cause}; its journal brings them back (sharedFate)` };
+  const after = stuck
+    ? 'it has no watchdog, so until its power is cycled'
+    : type.keeps
+      ? 'its journal brings them back'
+      : 'it keeps nothing over a reset that tells which process hung, so it may come again after each';
+  return { refusal: null, warning: `${cause}; ${after} (sharedFate)` };
 }
 
 /** Board types are those of the testbed; `sharedFate`, hangs and interrupts as in PROTOCOL 7. */
