@@ -189,7 +189,7 @@ export interface AccessOptions {
   queueBytes: number;
   crc: LineCrc;
   /** a packet of another board came */
-  packet: (payload: Uint8Array) => void;
+  packet: (payload: Uint8Array, from: number) => void;
 }
 
 export interface Access {
@@ -241,7 +241,7 @@ export function createAccess(options: AccessOptions, nowMs: number): Access {
   access.reader = createLineReader(options.crc, function (kind: number, payload: Uint8Array, from: number): void {
     access.turn = from;
     if (from !== options.address) {
-      if (kind === LINE_PACKET) options.packet(payload);
+      if (kind === LINE_PACKET) options.packet(payload, from);
     } else if (access.frame) {
       if (access.frame === access.queue[0]) {
         shift(access);

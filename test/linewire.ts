@@ -15,18 +15,30 @@ export interface WireOptions {
   boards: number;
   baud: number;
   slotUs: number;
-  /** how late a board notices a byte, and how late it is for its slot, as shares of a slot */
+  /** how late a board notices a byte at most, as a share of a slot */
   late: number;
+  /** and how late it is for its slot */
+  busy: number;
   /** how far a clock is off, parts in a million, either way */
   ppm: number;
   queueBytes: number;
+  /** keep `steps` */
+  record?: boolean;
 }
 
 /** A call into one board's access, and what came of it: for the same calls in C. */
 export type Step =
   | { board: number; op: 'create'; now: number }
   | { board: number; op: 'offer'; packet: Uint8Array; result: boolean }
-  | { board: number; op: 'poll'; bytes: Uint8Array; now: number; result: Uint8Array | null; due: number };
+  | {
+      board: number;
+      op: 'poll';
+      bytes: Uint8Array;
+      now: number;
+      result: Uint8Array | null;
+      due: number;
+      heard: { from: number; packet: Uint8Array }[];
+    };
 
 interface Event {
   at: number;
@@ -50,9 +62,11 @@ export interface WireBoard {
   rate: number;
   offset: number;
   fifo: number[];
-  call: Event | null;
-  /** packets heard, in order */
-  heard: { at: number; packet: Uint8Array }[];
+  /** when its loop comes round next */
+  call: number;
+  /** packets heard: all; and in the call that runs */
+  packets: Set<string>;
+  heard: { from: number; packet: Uint8Array }[];
   /** packets that were heard back: when they were handed over, began on the wire, and were known to be through */
   delivered: { offered: number; began: number; at: number; packet: Uint8Array }[];
   /** what waits, in the order of the queue: since when */
@@ -80,6 +94,8 @@ function generator(seed: number): () => number {
 
 export class Wire {
   now = 0;
+  /** bytes that a single board's receiver took for something else */
+  missed = 0;
   readonly boards: WireBoard[] = [];
   readonly steps: Step[] = [];
   /** every transmission that began, for the statistics: who, when, until when */
@@ -111,7 +127,8 @@ export class Wire {
         rate: 1 + ((this.random() * 2 - 1) * options.ppm) / 1e6,
         offset: Math.floor(this.random() * 1e9),
         fifo: [],
-        call: null,
+        call: Infinity,
+        packets: new Set(),
         heard: [],
         offered: [],
         delivered: [],
@@ -141,11 +158,22 @@ export class Wire {
   run(until: number): void {
     for (;;) {
       const event = this.events[this.events.length - 1];
-      if (!event || event.at > until) break;
-      this.events.pop();
-      if (event.off) continue;
-      this.now = event.at;
-      event.run();
+      let board: WireBoard | null = null;
+      let at = event ? event.at : Infinity;
+      for (const one of this.boards) {
+        if (one.call >= at) continue;
+        at = one.call;
+        board = one;
+      }
+      if (at > until) break;
+      this.now = at;
+      if (board) {
+        board.call = Infinity;
+        this.poll(board);
+      } else if (event) {
+        this.events.pop();
+        if (!event.off) event.run();
+      }
     }
     this.now = until;
   }
@@ -154,18 +182,19 @@ export class Wire {
     return Math.floor(board.offset + this.now * board.rate);
   }
 
-  private jitter(): number {
-    return this.random() * this.options.late * this.options.slotUs;
+  private jitter(share: number): number {
+    return this.random() * share * this.options.slotUs;
   }
 
-  on(address: number): void {
-    const board = this.boards[address] as WireBoard;
+  /** `address`: another than it should have. */
+  on(index: number, address = index): void {
+    const board = this.boards[index] as WireBoard;
     if (board.access) return;
     board.since = this.now;
     board.fifo = [];
     board.waiting = [];
     const now = this.clock(board);
-    this.steps.push({ board: address, op: 'create', now });
+    if (this.options.record) this.steps.push({ board: index, op: 'create', now });
     board.access = this.line.createAccess(
       {
         address,
@@ -174,7 +203,10 @@ export class Wire {
         byteMs: Math.ceil(10 * this.bit),
         queueBytes: this.options.queueBytes,
         crc: this.crc,
-        packet: (packet) => board.heard.push({ at: this.now, packet }),
+        packet: (packet, from) => {
+          board.packets.add(Buffer.from(packet).toString('hex'));
+          board.heard.push({ from, packet });
+        },
       },
       now,
     );
@@ -185,8 +217,8 @@ export class Wire {
     const board = this.boards[address] as WireBoard;
     this.count(board);
     board.access = null;
-    if (board.call) board.call.off = true;
-    board.call = null;
+    board.waiting = [];
+    board.call = Infinity;
     for (const sending of this.sendings)
       if (sending.board === address && sending.end > this.now) sending.end = this.now;
   }
@@ -212,25 +244,18 @@ export class Wire {
     const board = this.boards[address] as WireBoard;
     if (!board.access) return false;
     const result = this.line.offerAccess(board.access, packet);
-    this.steps.push({ board: address, op: 'offer', packet, result });
+    if (this.options.record) this.steps.push({ board: address, op: 'offer', packet, result });
     if (result) {
       board.offered.push({ at: this.now, packet });
       board.waiting.push(this.now);
     }
-    this.callAt(board, this.now + this.jitter());
+    this.callAt(board, this.now + this.jitter(this.options.late));
     return result;
   }
 
   /** The only call that is planned for a board is the one that comes first. */
   private callAt(board: WireBoard, at: number): void {
-    if (board.call) {
-      if (board.call.at <= at) return;
-      board.call.off = true;
-    }
-    board.call = this.add(at, () => {
-      board.call = null;
-      this.poll(board);
-    });
+    if (at < board.call) board.call = at;
   }
 
   private poll(board: WireBoard): void {
@@ -240,6 +265,7 @@ export class Wire {
     const now = this.clock(board);
     const { sent, lost } = board.access;
     const head = board.access.queue[0];
+    board.heard = [];
     const result = this.line.pollAccess(board.access, bytes, now);
     if (board.access.sent + board.access.lost > sent + lost) {
       const offered = board.waiting.shift() ?? 0;
@@ -247,12 +273,21 @@ export class Wire {
       if (board.access.sent > sent) board.delivered.push({ offered, began: board.began, at: this.now, packet });
     }
     const due = board.access.due;
-    this.steps.push({ board: board.address, op: 'poll', bytes, now, result: result && result.slice(), due });
+    if (this.options.record)
+      this.steps.push({
+        board: board.address,
+        op: 'poll',
+        bytes,
+        now,
+        result: result && result.slice(),
+        due,
+        heard: board.heard,
+      });
     if (result) {
       board.began = this.now;
       this.transmit(board.address, result.slice());
     }
-    this.callAt(board, Math.max(this.now, (due - board.offset) / board.rate) + 1 + this.jitter());
+    this.callAt(board, Math.max(this.now, (due - board.offset) / board.rate) + 1 + this.jitter(this.options.busy));
   }
 
   /** Puts bytes on the wire, from a board or (-1) out of nowhere. */
@@ -321,9 +356,10 @@ export class Wire {
     for (const board of this.boards) {
       if (!board.access) continue;
       const got = board.deaf ? board.deaf(byte) : byte;
+      if (got !== byte) this.missed++;
       if (got === null) continue;
       board.fifo.push(got);
-      if (board.fifo.length === 1) this.callAt(board, this.now + this.jitter());
+      if (board.fifo.length === 1) this.callAt(board, this.now + this.jitter(this.options.late));
     }
     this.look();
   }
