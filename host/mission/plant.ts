@@ -1,7 +1,8 @@
 // The craft as it really moves: a rigid body with three wheels, a constant disturbance, and sensors with noise.
 // It stands beside the boards as their device world; what it records is the truth, which no board sees.
 //
-// It sits on its launch adapter, samples saying time 0, until the first torque comes. From then on the mission runs.
+// It sits on its launch adapter, samples all saying the same time, until the first torque comes. From then on the
+// mission runs.
 
 import type { Bench, DeviceWorld } from '../lab.ts';
 import {
@@ -46,6 +47,8 @@ export interface PlantOptions {
   tipOff?: number;
   /** of the wheels at the release, N m s */
   momentum?: Vector;
+  /** mission time of the release, s; the craft turns as it should at that time */
+  begin?: number;
 }
 
 export interface Body {
@@ -118,12 +121,14 @@ export function createWorld(bench: Bench, options: PlantOptions = {}): DeviceWor
   const size = (options.disturbance ?? 2e-5) * (0.8 + 0.4 * bench.random());
   const tip = noise(options.tipOff ?? 0.002);
   const drive: Drive = { torque: [0, 0, 0], moment: [0, 0, 0], disturbance: scale(direction, size / norm(direction)) };
+  const begin = options.begin ?? 0;
+  const first = commanded(begin);
   let body: Body = {
-    q: normalized(multiply(commanded(0).q, [1, ...scale(tip, 0.5)])),
-    rates: [0, 0, 0],
+    q: normalized(multiply(first.q, [1, ...scale(tip, 0.5)])),
+    rates: begin > 0 ? first.rates : [0, 0, 0],
     momentum: options.momentum ?? [0, 0, 0],
   };
-  /** ms on the bench at which the mission's time was 0; negative: on the adapter */
+  /** ms on the bench at which the mission began; negative: on the adapter */
   let released = -1;
   let lastSample = 0;
   let reached = 0;
@@ -139,7 +144,7 @@ export function createWorld(bench: Bench, options: PlantOptions = {}): DeviceWor
   const sample = () => {
     advance();
     lastSample = bench.now();
-    const time = released < 0 ? 0 : (bench.now() - released) / 1000;
+    const time = begin + (released < 0 ? 0 : (bench.now() - released) / 1000);
     const inverse = conjugate(body.q);
     const field = norm(FIELD) * (options.fieldNoise ?? 0.01);
     bench.input('tacho', { momentum: body.momentum });

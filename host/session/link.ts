@@ -309,6 +309,18 @@ export class BoardLink {
     });
   }
 
+  /**
+   * A board that takes a system restarts, and forgets what it has answered: where `done` had to be repeated, it knows of no
+   * transfer any more. What it says of itself tells whether it took the image. Throws `error` where it did not.
+   */
+  private async taken(slot: 'active' | 'staged', hash: string, error: unknown): Promise<Reply> {
+    if (!(error instanceof Failure) || error.code !== 'E_TRANSFER') throw error;
+    const hello = await this.request('hello');
+    const version = (slot === 'active' ? hello.plan : hello.staged) as { hash?: unknown } | null | undefined;
+    if (version?.hash !== hash) throw error;
+    return { hash };
+  }
+
   /** `put`, the data, `done`; other requests may go between. */
   private async transfer(
     slot: 'active' | 'staged',
@@ -321,7 +333,7 @@ export class BoardLink {
     const args = { slot, bytes: bytes.length, crc: crc32(bytes, 0, bytes.length, 0), hash, again };
     await this.enqueue(() => this.ask(sequence, 'put', args, PUT_MS));
     if (bytes.length > 0) await this.sendData(sequence, bytes, onProgress);
-    const reply = await this.request('done', {}, DONE_MS);
+    const reply = await this.request('done', {}, DONE_MS).catch((error) => this.taken(slot, hash, error));
     if (reply.hash !== hash) {
       throw new Failure(
         'E_IMAGE',
