@@ -174,12 +174,15 @@ function writeValue(value: unknown, depth: number): void {
       for (let i = 0; i < count; i++) writeValue(value[i], depth + 1);
       return;
     }
-    const width = (value as Uint8Array).BYTES_PER_ELEMENT;
-    if (width === 1) {
+    // a typed array, which may be of another realm; on Espruino none has BYTES_PER_ELEMENT
+    const bytes = (value as Uint8Array).byteLength;
+    if (typeof bytes === 'number' && (value as Uint8Array).buffer) {
+      const width = bytes / (value as Uint8Array).length;
+      if (width > 1)
+        throw new Error('cbor: a typed array of ' + width + ' bytes an element; use a plain array or bytes');
       writeBytes(value as Uint8Array);
       return;
     }
-    if (width > 1) throw new Error('cbor: a typed array of ' + width + ' bytes an element; use a plain array or bytes');
     const map = value as { [key: string]: unknown };
     const keys = Object.keys(map);
     let count = keys.length;
