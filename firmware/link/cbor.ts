@@ -253,9 +253,13 @@ function readFloat(info: number): number {
   if (count === 8) return scratchView.getFloat64(0);
   const exponent = (scratch[0] >>> 2) & 31;
   const fraction = (scratch[0] & 3) * 256 + scratch[1];
-  let value = fraction * Math.pow(2, -24);
+  // in steps that are exact on every engine, which Math.pow is not
+  let value = fraction / 16777216;
   if (exponent === 31) value = fraction ? NaN : Infinity;
-  else if (exponent) value = (1024 + fraction) * Math.pow(2, exponent - 25);
+  else if (exponent) {
+    value = (1024 + fraction) / 16777216;
+    for (let i = 1; i < exponent; i++) value *= 2;
+  }
   return scratch[0] & 0x80 ? -value : value;
 }
 

@@ -74,6 +74,8 @@ export function bootBoard(options: BoardOptions): Board {
     now: options.now,
     random: options.random,
     crc32: (bytes, from, to, crc) => {
+      // zlib begins anew where there is nothing to go on with
+      if (from === to) return crc;
       const view = new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset + from, to - from);
       return crc32(view, crc);
     },
