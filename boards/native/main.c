@@ -11,8 +11,8 @@
 
 /** The board is asked again after so long even where it wants to sleep longer. */
 #define SLEEP_MAX_MICROS 1000000
-/** Of what the heap used at most, so much more is worth a line. */
-#define TOLD_STEP_BYTES 8192
+/** Of what the heap used at most, one part in so many more is worth a line. */
+#define TOLD_PART 8
 #define CHUNK_BYTES 4096
 /** The watchdog waits so many times longer while a board starts, and compiles its bundle. */
 #define START_WATCHDOGS 4
@@ -142,7 +142,7 @@ static void tell(void) {
   for (unsigned i = 0; i < settings.boards; i++) {
     struct engine_memory memory;
     engine_memory(boards[i].engine, &memory);
-    if (all || memory.peak >= boards[i].told + TOLD_STEP_BYTES) report(&boards[i]);
+    if (all || memory.peak >= boards[i].told + boards[i].told / TOLD_PART) report(&boards[i]);
   }
 }
 

@@ -110,7 +110,7 @@ export async function buildNative(options: NativeOptions): Promise<NativeBuilt> 
   const work = async (): Promise<void> => {
     for (let source = waiting.pop(); source !== undefined; source = waiting.pop()) {
       const foreign = parts.foreign.includes(source);
-      const flags = [...(foreign ? ['-std=c11', '-w'] : STRICT), ...target.flags, ...include];
+      const flags = [...target.flags, ...(foreign ? ['-std=c11', '-w'] : STRICT), ...include];
       const key = hashOf([...flags, ...(foreign ? theirs : ours), readFileSync(source)]);
       const object = join(folder, `${key}.o`);
       const from = source;
