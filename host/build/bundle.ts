@@ -10,6 +10,7 @@ import { type ExportNamedDeclaration, type Identifier, parse } from 'acorn';
 import { type BuildFailure, build } from 'esbuild';
 import { EXIT, Failure } from '../failure.ts';
 import { gate } from './gate.ts';
+import { keepCallsInLoops, parenthesizeIndexes } from './inline.ts';
 import { order } from './order.ts';
 import { root as packageRoot } from './root.ts';
 
@@ -48,9 +49,13 @@ function built(text: string): Built {
   return { text, hash: createHash('sha256').update(text).digest('hex'), crc: crc32(text) };
 }
 
-/** ES2015 to ES5, small; functions and variables stay where they are, for Espruino hoists neither. */
-async function lower(source: string, file: string): Promise<string> {
-  const { code } = await transform(source, {
+/**
+ * ES2015 to ES5, small; functions and variables stay where they are, for Espruino hoists neither. With `inline`, what is
+ * called in one place only stands there, and constants where they are used: in Espruino a function takes five variables
+ * and one for each parameter as long as the board runs, a constant one.
+ */
+async function lower(source: string, file: string, inline: boolean): Promise<string> {
+  const { code } = await transform(inline ? keepCallsInLoops(source) : source, {
     configFile: false,
     swcrc: false,
     isModule: false,
@@ -63,7 +68,7 @@ async function lower(source: string, file: string): Promise<string> {
         compress: {
           hoist_funs: false,
           hoist_vars: false,
-          inline: 0,
+          inline: inline ? 3 : 0,
           reduce_funcs: false,
           reduce_vars: false,
           collapse_vars: false,
@@ -83,7 +88,7 @@ async function lower(source: string, file: string): Promise<string> {
     const cause = `${file}: what was built is not ES5: ${(error as Error).message}`;
     throw new Failure('E_BUILD', EXIT.refused, cause, 'the language gate names the construct: npx understudy build');
   }
-  return code.trim();
+  return parenthesizeIndexes(code.trim());
 }
 
 /**
@@ -191,7 +196,11 @@ export async function componentText(file: string): Promise<Component> {
   const { body, names } = exportsOf(module);
   const object = names.map(([exported, local]) => `${exported}: ${local}`).join(', ');
   // an expression whose value nobody takes would be optimised away
-  const code = await lower(`_ = (function () {\n'use strict';\n${body}\nreturn { ${object} };\n})();`, basename(file));
+  const code = await lower(
+    `_ = (function () {\n'use strict';\n${body}\nreturn { ${object} };\n})();`,
+    basename(file),
+    false,
+  );
   const text = `(${code.replace(/^_=/, '').replace(/;$/, '')})`;
   checkOrder(text, basename(file));
   return { ...built(text), exports: names.map(([exported]) => exported), sources };
@@ -216,7 +225,7 @@ async function makeBoardBundle(): Promise<Built> {
 /** What `value` is, in a module of `folder` that begins with `imports`, as an ES5 script that defines the global `name`. */
 export async function boardScript(imports: string, name: string, value: string, folder: string): Promise<Built> {
   const { text } = await bundled({ source: `${imports}\n${name} = ${value};\n`, folder: join(packageRoot(), folder) });
-  const code = await lower(`var ${name};\n(function () {\n'use strict';\n${text}\n})();`, folder);
+  const code = await lower(`var ${name};\n(function () {\n'use strict';\n${text}\n})();`, folder, true);
   checkOrder(code, folder);
   return built(code);
 }
