@@ -83,12 +83,17 @@ function repeatHead(rt: Runtime, outgoing: Outgoing, board: number): void {
   transmitOne(rt, outgoing, outgoing.queue[0], board);
 }
 
-/** A board is busy, or a bus slow: patience follows what acknowledgements take (as RFC 6298 does, simplified). */
+/**
+ * A board is busy, or a bus slow: patience follows what acknowledgements take (as RFC 6298 does, simplified). What was
+ * repeated tells nothing; so patience stays as long as it has become until a message is acknowledged that was not, or a
+ * slow receiver would be sent everything twice for ever.
+ */
 function learnRoundTrip(rt: Runtime, outgoing: Outgoing, number: number): void {
   if (outgoing.timed < 0 || number < outgoing.timed) return;
   const ms = boardTime(rt) - outgoing.timedAt;
   rt.roundTripMs = rt.roundTripMs === 0 ? ms : rt.roundTripMs + (ms - rt.roundTripMs) / 8;
   outgoing.timed = -1;
+  outgoing.repeatMs = Math.min(Math.max(REPEAT_MS, 3 * rt.roundTripMs), REPEAT_MAX_MS);
 }
 
 /** Nothing of this channel is under way any more. */
@@ -158,7 +163,6 @@ export function acknowledged(rt: Runtime, outgoing: Outgoing, number: number, ep
   learnRoundTrip(rt, outgoing, number);
   outgoing.queue.splice(0, gone);
   outgoing.flying = Math.max(0, outgoing.flying - gone);
-  outgoing.repeatMs = Math.min(Math.max(REPEAT_MS, 3 * rt.roundTripMs), REPEAT_MAX_MS);
   outgoing.due = boardTime(rt) + outgoing.repeatMs;
   const board = boardOf(rt, outgoing.to);
   if (number >= outgoing.recover) outgoing.recover = 0;

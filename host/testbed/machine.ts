@@ -12,6 +12,8 @@ import type { Cause } from './spec.ts';
 
 /** What it said last, for whoever wants to know why it ended. */
 const SAID_LINES = 12;
+/** Of what it uses, it tells for the log alone. */
+const REPORT = /: heap \d+ of \d+ B/;
 
 export interface Program {
   kind: 'engine' | 'emulated';
@@ -63,9 +65,10 @@ export class ProgramMachine implements Machine {
     const said: string[] = [];
     const say = (text: string): void => {
       if (noise?.test(text)) return;
+      told.log(text);
+      if (REPORT.test(text)) return;
       said.push(text);
       if (said.length > SAID_LINES) said.shift();
-      told.log(text);
     };
     const out = liner(say);
     const err = liner(say);

@@ -231,7 +231,8 @@ export class PoweredSeat implements Seat {
   }
 
   private restarted(cause: 'reset' | 'fault' | 'watchdog'): void {
-    const how = cause === 'reset' ? 'it was reset' : `it was reset: ${cause}`;
+    const said = this.run?.said() ?? '';
+    const how = `${cause === 'reset' ? 'it was reset' : `it was reset: ${cause}`}${said === '' ? '' : `; ${said}`}`;
     const why = this.tooOften(how);
     if (why) {
       this.giveUp(why);
