@@ -133,6 +133,7 @@ for (const target of TARGETS) {
       expect(await rig.ask('call loop')).toMatch(/^threw hang: a call did not return/);
       expect(await rig.ask('call throw')).toBe('threw of its own');
       expect(await rig.ask('load ({answer: 6 * 7})')).toBe('42');
+      expect(await rig.ask('load ({answer: (function f(n) { return n ? n * f(n - 1) : 1; })(5)})')).toBe('120');
       expect(await rig.ask('load ({answer: )')).toMatch(/^threw (?!hang)/);
       expect(await rig.ask('load (function () { for (;;) {} })()')).toMatch(/^threw hang: the module did not return/);
       expect(await rig.ask('call two')).toBe('called one,two');

@@ -10,9 +10,14 @@ const PACKAGED = '/usr/share/duktape';
 const CHANGES: [RegExp, string][] = [
   // bytecode instructions between two looks at the time
   [/^#define DUK_HTHREAD_INTCTR_DEFAULT .*$/m, '#define DUK_HTHREAD_INTCTR_DEFAULT UNDERSTUDY_DUK_CHECK_EVERY'],
-  // no board code says `prototype`: each function object would have one, and with it be in a cycle that only a full
-  // collection finds
-  [/^(\s*)if \(add_auto_proto\) \{$/m, '$1if (add_auto_proto && UNDERSTUDY_DUK_PROTOTYPES) {'],
+  // no board code says `prototype`, `caller`, `arguments` or the name of a function: each function object would have
+  // them, and with the first be in a cycle that only a full collection finds
+  [/^(\s*)if \(add_auto_proto\) \{$/m, '$1if (add_auto_proto && UNDERSTUDY_DUK_FUNCTION_PROPERTIES) {'],
+  [
+    /^(\s*)if \(DUK_HOBJECT_HAS_STRICT\(&fun_clos->obj\)\) \{$/m,
+    '$1if (DUK_HOBJECT_HAS_STRICT(&fun_clos->obj) && UNDERSTUDY_DUK_FUNCTION_PROPERTIES) {',
+  ],
+  [/^(\s*)duk_xdef_prop_stridx_short\(thr, -3, DUK_STRIDX_NAME, DUK_PROPDESC_FLAGS_C\);.*$/m, '$1duk_pop_unsafe(thr);'],
 ];
 
 function changed(source: string, file: string): string {
