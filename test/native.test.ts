@@ -1,6 +1,7 @@
 // The native board: built for this machine and for a Cortex-M3 that QEMU plays, and driven from outside.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
@@ -11,7 +12,7 @@ import { findTool, type NativeTarget } from '../host/build/engine-parts.ts';
 import { buildNative, type NativeBuilt } from '../host/build/native.ts';
 import { Failure } from '../host/failure.ts';
 import { BoardLink } from '../host/session/link.ts';
-import { Rig } from './native/rig.ts';
+import { Rig, Talk } from './native/rig.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'understudy-native-'));
 const FIRMWARE = join(folder, 'board.js');
@@ -221,6 +222,65 @@ for (const target of TARGETS) {
     });
   });
 }
+
+describe.skipIf(!(await built('mps2-an385')))('native board, two boards of a system on one chip', () => {
+  let rig: Rig | null = null;
+
+  afterEach(async () => {
+    await rig?.kill();
+  });
+
+  it('keeps them apart: heap, flash, faults and restarts are of one alone, packets go between them', async () => {
+    const own = join(folder, 'two');
+    const socket = join(folder, 'second');
+    rig = new Rig({
+      target: 'mps2-an385',
+      program: (await built('mps2-an385'))?.program as string,
+      folder: own,
+      bundle: PROBE,
+      settings: { name: 'a,b', 'sector-bytes': 4096, sectors: 64, 'program-bytes': 8, heap: 300_000 },
+      arguments: ['-chardev', `socket,id=second,path=${socket},server=on,wait=off`, '-serial', 'chardev:second'],
+    });
+    await rig.on();
+    const second = new Talk();
+    const line = connect(socket);
+    line.on('error', () => undefined);
+    line.on('data', (chunk: Buffer) => second.heard(chunk));
+    const ask = async (words: string, begin = ''): Promise<string> => {
+      second.forget();
+      line.write(`${words}\n`);
+      return second.said(begin);
+    };
+    // the first line may have been said before anybody listened
+    await rig.said('boot');
+    expect(await ask('facts', 'b ')).toBe('b duktape true true 4096 64 8');
+    expect(await rig.ask('facts')).toBe('a duktape true true 4096 64 8');
+    expect(await rig.ask('program 0 0000000000000000')).toBe('programmed');
+    expect(await ask('read 0 8')).toBe('ff'.repeat(8));
+    expect(await ask('program 0 0000000000000001')).toBe('programmed');
+    expect(
+      readFileSync(rig.flash)
+        .subarray(64 * 4096, 64 * 4096 + 8)
+        .toString('hex'),
+    ).toBe('0000000000000001');
+    const packet = Buffer.alloc(20, 3);
+    packet.writeUInt32LE(crc32(packet.subarray(0, 16)), 16);
+    second.forget();
+    expect(await rig.ask(`bus ${packet.toString('hex')}`)).toBe('sent');
+    expect(await second.said('heard')).toBe(`heard ${packet.toString('hex')}`);
+    expect(await ask('call one')).toBe('called one');
+    expect(await rig.ask('call one')).toBe('called one');
+    // all of its own memory, and nothing of the other's
+    expect(await ask('fill')).toBe('full: true');
+    expect(await ask('mark 5')).toBe('marked');
+    expect(await ask('fault', 'boot')).toBe('boot fault 5');
+    expect(await ask('reset', 'boot')).toBe('boot reset 5');
+    expect(await ask('read 0 8')).toBe('0000000000000001');
+    // the other went on all the time
+    expect(await rig.ask('call two')).toBe('called one,two');
+    line.destroy();
+  });
+});
 
 describe('building', () => {
   it('names the package of a tool that is not there', () => {

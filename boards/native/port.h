@@ -51,7 +51,7 @@ uint8_t *port_marks(size_t *bytes);
 enum cause port_cause(void);
 /** A number in memory that a reset leaves alone and a power cut does not. */
 void port_mark(unsigned board, int32_t pid);
-/** What `port_mark` kept before this start; -1: nothing. */
+/** What `port_mark` kept last; -1: nothing. */
 int32_t port_marked(unsigned board);
 
 uint32_t port_random(void);

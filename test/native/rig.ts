@@ -36,6 +36,43 @@ const CUT_FIRED = 0x46464f50;
 const NOR_BYTES = 16 << 20;
 const WAIT_MS = 20_000;
 
+/** Lines of text that a board says. */
+export class Talk {
+  private lines: string[] = [];
+  private text = '';
+  private waiter: (() => void) | null = null;
+
+  heard(chunk: Uint8Array): void {
+    this.text += Buffer.from(chunk).toString('latin1');
+    const parts = this.text.split('\n');
+    this.text = parts.pop() as string;
+    this.lines.push(...parts);
+    this.waiter?.();
+  }
+
+  forget(): void {
+    this.lines = [];
+  }
+
+  /** The next line that begins so; what comes before it is passed over. */
+  async said(begin: string): Promise<string> {
+    const end = Date.now() + WAIT_MS;
+    for (;;) {
+      for (let line = this.lines.shift(); line !== undefined; line = this.lines.shift()) {
+        if (line.startsWith(begin)) return line;
+      }
+      if (Date.now() > end) throw new Error(`the board did not say: ${begin}`);
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, 500);
+        this.waiter = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+  }
+}
+
 export class Rig {
   readonly flash: string;
   private readonly kept: string;
@@ -50,9 +87,7 @@ export class Rig {
   private cause: Cause = 'power';
   private off = false;
   readonly busBytes: number[] = [];
-  private lines: string[] = [];
-  private text = '';
-  private waiter: (() => void) | null = null;
+  private talk = new Talk();
 
   constructor(options: RigOptions) {
     this.options = options;
@@ -80,11 +115,7 @@ export class Rig {
 
   private heard(chunk: Uint8Array): void {
     this.listener(chunk);
-    this.text += Buffer.from(chunk).toString('latin1');
-    const parts = this.text.split('\n');
-    this.text = parts.pop() as string;
-    this.lines.push(...parts);
-    this.waiter?.();
+    this.talk.heard(chunk);
   }
 
   /** Power: all but the flash is new. */
@@ -187,8 +218,7 @@ export class Rig {
     this.console?.close();
     this.bus?.destroy();
     this.server?.close();
-    this.lines = [];
-    this.text = '';
+    this.talk = new Talk();
   }
 
   private get cutFile(): string {
@@ -219,21 +249,12 @@ export class Rig {
     await until(`the log has: ${text}`, () => this.log.includes(text));
   }
 
-  /** The next line of text that the board says and that begins so; what comes before it is passed over. */
+  /** As Talk's. */
   async said(begin: string): Promise<string> {
-    const end = Date.now() + WAIT_MS;
-    for (;;) {
-      for (let line = this.lines.shift(); line !== undefined; line = this.lines.shift()) {
-        if (line.startsWith(begin)) return line;
-      }
-      if (Date.now() > end) throw new Error(`the board did not say ${begin}; its log: ${this.log.slice(-1000)}`);
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, 500);
-        this.waiter = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
+    try {
+      return await this.talk.said(begin);
+    } catch (error) {
+      throw new Error(`${(error as Error).message}; its log: ${this.log.slice(-1000)}`);
     }
   }
 
@@ -242,7 +263,7 @@ export class Rig {
   }
 
   async ask(words: string): Promise<string> {
-    this.lines = [];
+    this.talk.forget();
     this.tell(words);
     return this.said('');
   }

@@ -65,7 +65,6 @@ static size_t bundle_bytes;
 static uint8_t heap[HEAP_MAX_BYTES] __attribute__((aligned(8)));
 static uint8_t marks[MARKS_BYTES];
 static volatile struct kept *kept;
-static int32_t marked[BOARDS_MAX];
 static enum cause cause = CAUSE_POWER;
 static uint64_t epoch;
 static uint64_t drawn;
@@ -157,10 +156,7 @@ static void open_kept(const char *path) {
   if (ftruncate(fd, sizeof *kept) != 0) cannot("cannot open the kept file", path, errno);
   kept = share(fd, sizeof *kept, path);
   bool fresh = kept->magic != KEPT_MAGIC;
-  for (unsigned i = 0; i < BOARDS_MAX; i++) {
-    if (fresh) kept->marked[i] = -1;
-    marked[i] = kept->marked[i];
-  }
+  for (unsigned i = 0; fresh && i < BOARDS_MAX; i++) kept->marked[i] = -1;
   kept->magic = KEPT_MAGIC;
 }
 
@@ -331,7 +327,7 @@ void port_mark(unsigned board, int32_t pid) {
 }
 
 int32_t port_marked(unsigned board) {
-  return marked[board];
+  return kept->marked[board];
 }
 
 /** S. Vigna's splitmix64: a seed gives the same numbers on every machine. */

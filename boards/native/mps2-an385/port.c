@@ -65,7 +65,6 @@ static struct ring rx_rings[PORT_LINES];
 static struct ring tx_rings[PORT_LINES + 1];
 static uint8_t marks[MARKS_BYTES];
 static volatile uint32_t wraps;
-static int32_t marked[BOARDS_MAX];
 static enum cause cause;
 static uint64_t drawn;
 static uint32_t watchdog_ticks;
@@ -215,10 +214,7 @@ void port_start(int argc, char **argv, struct settings *settings) {
 
   bool had_power = kept.magic == KEPT_MAGIC && kept.not_magic == ~KEPT_MAGIC;
   cause = had_power && kept.next_cause <= CAUSE_RESET ? (enum cause)kept.next_cause : CAUSE_POWER;
-  for (unsigned i = 0; i < BOARDS_MAX; i++) {
-    if (!had_power) kept.marked[i] = -1;
-    marked[i] = kept.marked[i];
-  }
+  for (unsigned i = 0; !had_power && i < BOARDS_MAX; i++) kept.marked[i] = -1;
   if (!had_power) kept.starts = 0;
   kept.starts++;
   kept.magic = KEPT_MAGIC;
@@ -326,7 +322,7 @@ void port_mark(unsigned board, int32_t pid) {
 }
 
 int32_t port_marked(unsigned board) {
-  return marked[board];
+  return kept.marked[board];
 }
 
 /** S. Vigna's splitmix64, stirred by the time at which it is asked: this chip has no source of its own. */
