@@ -38,7 +38,7 @@ declare const E: {
   CRC32(data: Uint8Array | string): number;
   hwRand(): number;
   toUint8Array(data: string): Uint8Array;
-  setConsole(port: Port | null): void;
+  setConsole(port: Port | null, options: { force: boolean }): void;
   enableWatchdog(seconds: number, automatic: boolean): void;
   kickWatchdog(): void;
 };
@@ -70,6 +70,8 @@ export interface Settings {
   bus?: Wire;
   /** the bus is one wire that all boards share (hal/BUS.md); without it, a line to the testbed, which carries devices too */
   shared?: { address: number; boards: number; slotMs: number; byteMs: number };
+  /** the host's line is the port of the interpreter's console as well */
+  console: boolean;
   /** 0: not known */
   memoryBytes: number;
   traces?: boolean;
@@ -103,6 +105,8 @@ const FAULTS_MAX = 3;
 /** Packets that wait for their turn on a shared wire, bytes. */
 const QUEUE_BYTES = 2048;
 const NOTHING = new Uint8Array(0);
+/** Whoever sends this on the host's line gets the interpreter's console there, and the board rests until it restarts. */
+export const CONSOLE_WORD = '\x10understudy console\x10\n';
 
 /** E.CRC32 always begins at 0; what it is to continue from goes into the first four bytes, for so long. */
 function crc32(bytes: Uint8Array, from: number, to: number, crc: number): number {
@@ -245,6 +249,17 @@ export function drive(settings: Settings, boot: (hal: Hal) => Board, devicesOf: 
     if (!good && faults >= FAULTS_MAX) load();
   };
 
+  /** the last characters on the host's line */
+  let tail = '';
+  let resting = false;
+  const rest = function (): void {
+    resting = true;
+    link.removeAllListeners('data');
+    if (bus) bus.removeAllListeners('data');
+    E.setConsole(link, { force: true });
+    print('understudy: at rest');
+  };
+
   let turn = function (): void {};
 
   const arm = function (ms: number): void {
@@ -298,7 +313,12 @@ export function drive(settings: Settings, boot: (hal: Hal) => Board, devicesOf: 
       board = boot(hal);
     }
     const b = board as Board;
-    while (fromHost.length > 0) b.serial(E.toUint8Array(fromHost.shift() as string));
+    while (fromHost.length > 0) {
+      const data = fromHost.shift() as string;
+      tail = (tail + data).slice(-CONSOLE_WORD.length);
+      if (tail === CONSOLE_WORD) rest();
+      else b.serial(E.toUint8Array(data));
+    }
     if (bus) talk();
     while (inputs.length > 0) {
       const input = inputs.shift() as [string, Uint8Array];
@@ -314,6 +334,11 @@ export function drive(settings: Settings, boot: (hal: Hal) => Board, devicesOf: 
 
   turn = function (): void {
     timer = 0;
+    if (resting) {
+      hal.kick();
+      arm(SLEEP_MAX_MS);
+      return;
+    }
     arm(1);
     if (running) {
       // memory or stack ran out, or a Ctrl-C: nothing of the last turn can be trusted, handlers included
@@ -350,6 +375,7 @@ export function drive(settings: Settings, boot: (hal: Hal) => Board, devicesOf: 
       if (!running) arm(1);
     });
   }
+  if (settings.console) E.setConsole(null, { force: true });
   if (settings.link.baud) link.setup(settings.link.baud, settings.link.options);
   if (settings.bus && bus) bus.setup(settings.bus.baud, settings.bus.options);
   if (settings.shared) {

@@ -46,6 +46,8 @@ export interface EspruinoBoard {
   board: string;
   flash: { base: number; sectorBytes: number; sectors: number; programBytes: number };
   link: EspruinoWire;
+  /** the host's line is the port of the interpreter's console as well */
+  console: boolean;
   bus?: EspruinoWire | null;
   shared?: { address: number; boards: number; slotMs: number; byteMs: number } | null;
   memoryBytes: number;
@@ -76,6 +78,7 @@ export async function bootCode(board: EspruinoBoard): Promise<string> {
     'evaluate:eval',
     `flash:{pages:require("Flash"),base:${flash.base},${geometry}}`,
     `link:${wire(link)}`,
+    `console:${board.console}`,
     ...(bus ? [`bus:${wire(bus)}`] : []),
     ...(shared ? [`shared:${JSON.stringify(shared)}`] : []),
     `memoryBytes:${board.memoryBytes}`,

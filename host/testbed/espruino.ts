@@ -22,13 +22,14 @@ const SETPRIV = '/usr/bin/setpriv';
 const NOISE =
   /^[\s|_.>]*$|___|espruino\.com|Espruino is Open Source|only by sales|Size of JsVar|Interactive mode|SIG[A-Z]+ hook/;
 
-// Two raw pseudo-terminals, which the interpreter finds as `link` and `bus` in its folder; what it gets on them comes
-// from descriptors 3 and 4. Its stdin stays open: at its end it would spin. It ends with this process.
+// Raw pseudo-terminals, which the interpreter finds as `link` and `bus` in its folder; what it gets on them comes from
+// descriptors 3 and 4. Its stdin stays open: at its end it would spin; or it is a pseudo-terminal too, and descriptor 5
+// its console. It ends with this process.
 const RELAY = `
 use strict; use POSIX ();
-my ($folder, @command) = @ARGV; my (@masters, @held);
+my ($console, $folder, @command) = @ARGV; my (@masters, @held);
 chdir $folder or die "$folder: $!"; $^F = 4096;
-for my $name ('link', 'bus') {
+for my $name ('link', 'bus', ('console') x $console) {
   sysopen(my $m, '/dev/ptmx', POSIX::O_RDWR() | POSIX::O_NOCTTY()) or die "/dev/ptmx: $!";
   my $int = pack('i', 0);
   ioctl($m, 0x40045431, $int) or die "unlocking: $!";
@@ -45,16 +46,18 @@ $^F = 2;
 pipe(my $in, my $keep) or die "pipe: $!";
 my $child = fork(); defined $child or die "fork: $!";
 if (!$child) {
-  POSIX::close($_) for (3, 4, map { fileno $_ } @masters, @held, $keep);
-  POSIX::dup2(fileno $in, 0); exec { $command[0] } @command or POSIX::_exit(67);
+  POSIX::dup2(fileno $_, 0) for ($console ? $held[2] : $in);
+  if ($console) { POSIX::dup2(fileno $held[2], 1) }
+  POSIX::close($_) for (3, 4, (5) x $console, map { fileno $_ } @masters, @held, $keep);
+  exec { $command[0] } @command or POSIX::_exit(67);
 }
 close $in;
 $SIG{PIPE} = 'IGNORE';
-my @pairs = ([3, fileno $masters[0]], [fileno $masters[0], 3], [4, fileno $masters[1]], [fileno $masters[1], 4]);
-my @held_back = ('') x 4;
+my @pairs = map { [3 + $_, fileno $masters[$_]], [fileno $masters[$_], 3 + $_] } 0 .. $#masters;
+my @held_back = ('') x @pairs;
 for (;;) {
   my ($r, $w) = ('', '');
-  for my $i (0 .. 3) {
+  for my $i (0 .. $#pairs) {
     if (length $held_back[$i]) { vec($w, $pairs[$i][1], 1) = 1 } else { vec($r, $pairs[$i][0], 1) = 1 }
   }
   my $n = select($r, $w, undef, 0.2);
@@ -62,7 +65,7 @@ for (;;) {
     POSIX::_exit($? & 127 ? 65 : $? >> 8 == 67 ? 67 : 65);
   }
   next if $n <= 0;
-  for my $i (0 .. 3) {
+  for my $i (0 .. $#pairs) {
     my ($from, $to) = @{$pairs[$i]};
     if (vec($r, $from, 1)) {
       my $got = POSIX::read($from, my $data, 256);
@@ -77,6 +80,12 @@ for (;;) {
   }
 }
 `;
+
+/** The interpreter in its folder, its ports on descriptors 3 (to the host), 4 (bus) and, if wanted, 5 (its console). */
+export function relayCommand(folder: string, program: string, console: boolean): string[] {
+  const guarded = existsSync(SETPRIV) ? [SETPRIV, '--pdeathsig', 'KILL', '--'] : [];
+  return [PERL, '-e', RELAY, console ? '1' : '0', folder, ...guarded, program];
+}
 
 function endOf(code: number | null, signal: NodeJS.Signals | null, said: string[]): End {
   const last = said[said.length - 1] ?? 'it gave no reason';
@@ -108,14 +117,13 @@ class EspruinoMachine extends ProgramMachine {
     const folder = `${flashFile}.espruino`;
     const base = LINUX_FLASH.base + LINUX_FLASH.bytes - sectors * sectorBytes;
     const installed = { folder, base, files: {} };
-    const guarded = existsSync(SETPRIV) ? [SETPRIV, '--pdeathsig', 'KILL', '--'] : [];
     super({
       kind: 'engine',
       pty: options.pty,
       command: () => {
         mkdirSync(folder, { recursive: true });
         install(folder, base, installed.files);
-        return [PERL, '-e', RELAY, folder, ...guarded, board.program ?? ''];
+        return relayCommand(folder, board.program ?? '', false);
       },
       endOf,
       noise: NOISE,
@@ -131,6 +139,7 @@ class EspruinoMachine extends ProgramMachine {
       board: board.name,
       flash: { base: this.installed.base, sectorBytes, sectors, programBytes },
       link: { uart: 'Serial1', baud: 115200, options: { path: 'link' } },
+      console: false,
       bus: { uart: 'Serial2', baud: 115200, options: { path: 'bus' } },
       memoryBytes: board.memoryBytes ?? 0,
       traces: true,
