@@ -233,6 +233,19 @@ describe.skipIf(program === '')('install', () => {
     }
   });
 
+  test('firmware that runs gives the console back for a word, on the line it has with the host', LONG, async () => {
+    const running = board();
+    await installEspruino(running.console, await options());
+    expect(await hello(running)).toMatchObject({ board: 'one' });
+    let said = '';
+    running.link.onData((bytes) => {
+      said += Buffer.from(bytes).toString('latin1');
+    });
+    const done = await installEspruino(running.link, await options({ program: small() }));
+    expect([done.slot, done.sequence]).toEqual([1, 2]);
+    expect(said).toContain('understudy: at rest');
+  });
+
   test('no prompt: said so, with what to do', LONG, async () => {
     const dead: Line = { write: () => undefined, onData: () => undefined, close: () => undefined };
     const failed = installEspruino(dead, await options({ promptMs: 700 }));

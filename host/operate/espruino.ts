@@ -14,7 +14,7 @@ import { realClock } from '../session/link.ts';
 const BOOT_NAME = '.bootcde';
 /** Of one piece. As text it fits the smallest input buffer that Espruino has, with room for what else comes. */
 const PIECE_BYTES = 192;
-const ANSWER_MS = 4000;
+const ANSWER_MS = 8000;
 /** An erase of a sector of 128 KB takes two seconds; a look at a whole program on a slow processor some more. */
 const SLOW_MS = 60_000;
 const TRIES = 4;
@@ -61,6 +61,11 @@ interface Slot {
 
 function refusal(board: string, cause: string, next: string): Failure {
   return new Failure('E_INSTALL', EXIT.refused, `board ${board}: ${cause}`, next);
+}
+
+function silence(board: string): Failure {
+  const cause = `board ${board}: its interpreter no longer answers`;
+  return new Failure('E_TIMEOUT', EXIT.link, cause, 'run the command again: what ran before still does');
 }
 
 /** A conversation with the interpreter's prompt. */
@@ -134,8 +139,7 @@ class Prompt {
   async must(expression: string, ms = ANSWER_MS): Promise<string> {
     const answer = (await this.ask(expression, ms)) ?? (await this.ask(expression, ms));
     if (answer !== null) return answer;
-    const cause = `board ${this.board}: its interpreter no longer answers`;
-    throw new Failure('E_TIMEOUT', EXIT.link, cause, 'run the command again: what ran before still does');
+    throw silence(this.board);
   }
 
   /**
@@ -232,9 +236,13 @@ class Installer {
   private async piece(data: Uint8Array, call: (data: string, crc: number) => string): Promise<void> {
     const text = `atob("${Buffer.from(data).toString('base64')}")`;
     let said: string | null = null;
+    let threw = '';
     for (let i = 0; i < TRIES; i++) {
       // a piece that was damaged on its way may be no text at all
-      said = await this.prompt.ask(call(text, crc32(data)), ANSWER_MS).catch(() => 'bad');
+      said = await this.prompt.ask(call(text, crc32(data)), ANSWER_MS).catch((error: Failure) => {
+        threw = `: ${error.message}`;
+        return 'bad';
+      });
       if (said === 'ok') return;
       this.repeated++;
       if (said === 'full') break;
@@ -243,8 +251,9 @@ class Installer {
     const next = 'run the command again: what ran before still does';
     if (said === 'full')
       throw this.fail('its Storage is full', `on its console: require("Storage").compact(), then ${next}`);
+    if (said === null) throw silence(this.options.board);
     throw this.fail(
-      said === 'flash' ? 'its flash reads otherwise than it was written' : 'the line damages what is sent',
+      said === 'flash' ? 'its flash reads otherwise than it was written' : `the line damages what is sent${threw}`,
       next,
     );
   }
