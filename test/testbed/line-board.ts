@@ -57,12 +57,6 @@ function send(kind: number, body: Uint8Array): void {
   line.write(encodeLine(kind, body, crc));
 }
 
-function withCheck(body: Uint8Array): Uint8Array {
-  const check = Buffer.alloc(4);
-  check.writeUInt32LE(crc32(body));
-  return Buffer.concat([body, check]);
-}
-
 function main(): void {
   let bundle = '';
   try {
@@ -81,7 +75,7 @@ function main(): void {
   const reader = createLineReader(crc, (kind: number, payload: Uint8Array) => {
     if (kind === LINE_PACKET) run((b) => b.bus(new Uint8Array(payload)));
     if (kind !== LINE_INPUT) return;
-    const { device, bytes } = readDeviceBody(payload.subarray(0, payload.length - 4));
+    const { device, bytes } = readDeviceBody(payload);
     run((b) => b.input(device, new Uint8Array(bytes)));
   });
   line.on('data', (chunk: Buffer) => readLine(reader, chunk, now()));
@@ -99,7 +93,7 @@ function main(): void {
     random: () => random.bits(),
     serial: (bytes) => void console_.write(bytes),
     bus: (bytes) => send(LINE_PACKET, bytes),
-    output: (device, bytes) => send(LINE_OUTPUT, withCheck(deviceBody(device, bytes))),
+    output: (device, bytes) => send(LINE_OUTPUT, deviceBody(device, bytes)),
     reset: () => setTimeout(() => leave(BOARD_EXIT.reset, ''), 20),
     cause: text('cause') as Cause,
     marked,
