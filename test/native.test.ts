@@ -223,6 +223,53 @@ for (const target of TARGETS) {
   });
 }
 
+describe.skipIf(!(await built('linux')))('native boards on one wire', () => {
+  const rigs: Rig[] = [];
+
+  afterEach(async () => {
+    for (const rig of rigs) await rig.kill();
+  });
+
+  it('take turns by themselves: each packet reaches the others once, whole', async () => {
+    const program = (await built('linux'))?.program as string;
+    for (let address = 0; address < 3; address++) {
+      const settings = { name: `b${address}`, heap: 300_000, 'bus-boards': 3, 'bus-address': address };
+      const rig = new Rig({
+        target: 'linux',
+        program,
+        folder: join(folder, `wire-${address}`),
+        bundle: PROBE,
+        settings: { ...settings, 'bus-slot-us': 20_000, 'bus-byte-ns': 10_000 },
+      });
+      rigs.push(rig);
+      // every board hears every byte, its own too
+      rig.onBus = (bytes) => {
+        for (const each of rigs) each.toBus(bytes);
+      };
+      await rig.on();
+      await rig.said('boot');
+    }
+    for (let round = 0; round < 4; round++) {
+      const packets = rigs.map((_, from) => {
+        const packet = Buffer.alloc(16 + 4 * from, 16 * round + from);
+        packet.writeUInt32LE(crc32(packet.subarray(0, packet.length - 4)), packet.length - 4);
+        return packet.toString('hex');
+      });
+      // all at once: who comes second waits for its turn
+      for (const [from, rig] of rigs.entries()) rig.tell(`bus ${packets[from]}`);
+      for (const [to, rig] of rigs.entries()) {
+        const heard = [await rig.said('heard'), await rig.said('heard')];
+        expect(heard.sort()).toEqual(
+          packets
+            .filter((_, from) => from !== to)
+            .map((hex) => `heard ${hex}`)
+            .sort(),
+        );
+      }
+    }
+  });
+});
+
 describe.skipIf(!(await built('mps2-an385')))('native board, two boards of a system on one chip', () => {
   let rig: Rig | null = null;
 

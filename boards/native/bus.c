@@ -14,6 +14,9 @@ static bus_packet_heard *heard_packet;
 static bus_input_heard *heard_input;
 
 static struct line_reader reader;
+/** On a wire that all boards share, instead of the reader. */
+static struct line_access access;
+static uint8_t queue[2 * LINE_FRAME_MAX];
 static uint8_t held[LINE_FRAME_MAX];
 static uint8_t frame[LINE_FRAME_MAX];
 
@@ -36,7 +39,18 @@ void bus_open(const struct settings *of, bus_packet_heard *packet, bus_input_hea
   settings = of;
   heard_packet = packet;
   heard_input = input;
-  create_line_reader(&reader, held, sizeof held, heard, NULL);
+  if (of->bus_boards == 0) {
+    create_line_reader(&reader, held, sizeof held, heard, NULL);
+    return;
+  }
+  access.address = of->bus_address;
+  access.boards = of->bus_boards;
+  access.slot = of->bus_slot_us;
+  access.byte_ns = of->bus_byte_ns;
+  access.queue = queue;
+  access.queue_room = sizeof queue;
+  access.packet = heard;
+  create_access(&access, held, sizeof held, NULL, port_micros());
 }
 
 static void send(unsigned kind, const uint8_t *payload, size_t length) {
@@ -46,7 +60,8 @@ static void send(unsigned kind, const uint8_t *payload, size_t length) {
 }
 
 void bus_packet(struct board *from, const uint8_t *bytes, size_t length) {
-  send(LINE_PACKET, bytes, length);
+  if (settings->bus_boards) offer_access(&access, bytes, length);
+  else send(LINE_PACKET, bytes, length);
   if (settings->boards == 1 || length > UINT16_MAX || local_bytes + 3 + length > sizeof local) return;
   senders[from->index] = from;
   local[local_bytes++] = (uint8_t)from->index;
@@ -59,7 +74,8 @@ void bus_packet(struct board *from, const uint8_t *bytes, size_t length) {
 void bus_output(struct board *from, const char *device, size_t device_length, const uint8_t *bytes, size_t length) {
   (void)from;
   size_t own = 1 + device_length;
-  if (own + length > LINE_MAX - 4) return;
+  // a testbed drives devices; on a wire of boards alone there is none
+  if (settings->bus_boards || own + length > LINE_MAX - 4) return;
   uint8_t *payload = frame + LINE_HEADER;
   payload[0] = (uint8_t)device_length;
   memcpy(payload + 1, device, device_length);
@@ -87,6 +103,12 @@ static void deliver(void) {
 uint64_t bus_turn(const uint8_t *bytes, size_t length) {
   if (local_bytes > 0) deliver();
   uint64_t now = port_micros();
+  if (settings->bus_boards) {
+    size_t count = 0;
+    const uint8_t *out = poll_access(&access, bytes, length, now, &count);
+    if (out) port_write(PORT_BUS, out, count);
+    return access.due;
+  }
   read_line(&reader, bytes, length, now);
   return reader.start < reader.end ? now + reader.quiet : UINT64_MAX;
 }

@@ -35,6 +35,8 @@ void settings_default(struct settings *settings) {
   settings->watchdog_ms = 8000;
   settings->seed = 1;
   settings->traces = true;
+  settings->bus_slot_us = 8000;
+  settings->bus_byte_ns = 86806;
 }
 
 /** `a` or `a,b`: the boards that this chip is. */
@@ -66,6 +68,10 @@ const char *settings_take(struct settings *settings, const char *key, const char
   else if (strcmp(key, "report-ms") == 0) settings->report_ms = taken;
   else if (strcmp(key, "seed") == 0) settings->seed = taken;
   else if (strcmp(key, "traces") == 0) settings->traces = taken != 0;
+  else if (strcmp(key, "bus-boards") == 0) settings->bus_boards = taken;
+  else if (strcmp(key, "bus-address") == 0) settings->bus_address = taken;
+  else if (strcmp(key, "bus-slot-us") == 0) settings->bus_slot_us = taken;
+  else if (strcmp(key, "bus-byte-ns") == 0) settings->bus_byte_ns = taken;
   else if (strcmp(key, "bundle-bytes") == 0) settings->bundle_bytes = taken;
   else return refuse(": no such setting", key);
   return NULL;
@@ -79,6 +85,10 @@ const char *settings_check(const struct settings *settings) {
   }
   if ((uint64_t)settings->sector_bytes * settings->sectors * settings->boards > UINT32_MAX) {
     return "sectors: more flash than can be";
+  }
+  if (settings->bus_boards && (settings->bus_boards < 2 || settings->bus_boards > 8 ||
+                               settings->bus_address >= settings->bus_boards || settings->bus_slot_us % 4 != 0)) {
+    return "bus-boards, bus-address, bus-slot-us: 2 to 8 boards, an address below that, a multiple of 4";
   }
   if (settings->hang_ms == 0) return "hang-ms: a call needs some time";
   return NULL;

@@ -31,6 +31,11 @@ struct settings {
   /** how often the board logs what it used so far, ms; 0: only at its start and where its heap reached a new peak */
   uint32_t report_ms;
   bool traces;
+  /** boards on one wire (hal/BUS.md), this one's address among them, slot and length of a byte; 0: a line of its own */
+  uint32_t bus_boards;
+  uint32_t bus_address;
+  uint32_t bus_slot_us;
+  uint32_t bus_byte_ns;
   /** 0: up to its first NUL byte */
   uint32_t bundle_bytes;
 };

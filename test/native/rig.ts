@@ -87,6 +87,8 @@ export class Rig {
   private cause: Cause = 'power';
   private off = false;
   readonly busBytes: number[] = [];
+  /** what comes on the bus line */
+  onBus: (bytes: Uint8Array) => void = (bytes) => void this.busBytes.push(...bytes);
   private talk = new Talk();
 
   constructor(options: RigOptions) {
@@ -137,7 +139,7 @@ export class Rig {
     this.child = child;
     const [console, bus] = [child.stdio[3] as Socket, child.stdio[4] as Socket];
     console.on('data', (chunk: Buffer) => this.heard(chunk));
-    bus.on('data', (chunk: Buffer) => this.busBytes.push(...chunk));
+    bus.on('data', (chunk: Buffer) => this.onBus(chunk));
     for (const socket of [console, bus]) socket.on('error', () => undefined);
     this.console = {
       write: (bytes) => void console.write(bytes),
@@ -202,7 +204,7 @@ export class Rig {
     serial.onData((bytes) => this.heard(bytes));
     this.console = serial;
     this.bus = await bus;
-    this.bus.on('data', (chunk: Buffer) => this.busBytes.push(...chunk));
+    this.bus.on('data', (chunk: Buffer) => this.onBus(chunk));
     this.bus.on('error', () => undefined);
     const qmp = connect(file('qmp'));
     qmp.on('error', () => undefined);
