@@ -8,6 +8,7 @@ import { interrupted } from './command/context.ts';
 import * as flash from './command/flash.ts';
 import * as guard from './command/guard.ts';
 import * as init from './command/init.ts';
+import * as install from './command/install.ts';
 import * as monitor from './command/monitor.ts';
 import { explain } from './command/output.ts';
 import * as preflight from './command/preflight.ts';
@@ -17,7 +18,7 @@ import * as testbed from './command/testbed.ts';
 import * as trace from './command/trace.ts';
 import { EXIT, Failure } from './failure.ts';
 
-const VERBS = [init, testbed, build, flash, preflight, stage, guard, status, monitor, trace, board];
+const VERBS = [init, testbed, build, flash, preflight, stage, guard, status, monitor, trace, board, install];
 
 const HELP_COLUMNS = 100;
 
