@@ -1,7 +1,6 @@
 // The native board: built for this machine and for a Cortex-M3 that QEMU plays, and driven from outside.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
@@ -12,7 +11,7 @@ import { findTool, type NativeTarget } from '../host/build/engine-parts.ts';
 import { buildNative, type NativeBuilt } from '../host/build/native.ts';
 import { Failure } from '../host/failure.ts';
 import { BoardLink } from '../host/session/link.ts';
-import { Rig, Talk } from './native/rig.ts';
+import { Rig, reach, Talk } from './native/rig.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'understudy-native-'));
 const FIRMWARE = join(folder, 'board.js');
@@ -290,8 +289,7 @@ describe.skipIf(!(await built('mps2-an385')))('native board, two boards of a sys
     });
     await rig.on();
     const second = new Talk();
-    const line = connect(socket);
-    line.on('error', () => undefined);
+    const line = await reach(socket);
     line.on('data', (chunk: Buffer) => second.heard(chunk));
     const ask = async (words: string, begin = ''): Promise<string> => {
       second.forget();

@@ -206,8 +206,7 @@ export class Rig {
     this.bus = await bus;
     this.bus.on('data', (chunk: Buffer) => this.onBus(chunk));
     this.bus.on('error', () => undefined);
-    const qmp = connect(file('qmp'));
-    qmp.on('error', () => undefined);
+    const qmp = await reach(file('qmp'));
     qmp.on('data', () => undefined);
     qmp.write('{"execute":"qmp_capabilities"}\n{"execute":"cont"}\n');
   }
@@ -272,6 +271,23 @@ export class Rig {
 
   toBus(bytes: Uint8Array): void {
     this.bus?.write(bytes);
+  }
+}
+
+/** Connects to a socket that is about to be there. */
+export async function reach(path: string): Promise<Socket> {
+  for (const end = Date.now() + WAIT_MS; ; ) {
+    const socket = connect(path);
+    const error = await new Promise<Error | null>((resolve) => {
+      socket.once('connect', () => resolve(null));
+      socket.once('error', resolve);
+    });
+    if (!error) {
+      socket.on('error', () => undefined);
+      return socket;
+    }
+    if (Date.now() > end) throw error;
+    await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 
