@@ -75,9 +75,9 @@ async function powerCut(running: Running): Promise<Running> {
 let firmware = '';
 let text = '';
 
-async function options(own: Partial<InstallOptions> = {}): Promise<InstallOptions> {
-  firmware ||= await espruinoProgram();
-  text ||= await bootCode({
+/** `devices`: name of the file with the text for its devices. */
+function bootText(devices = ''): Promise<string> {
+  return bootCode({
     board: 'one',
     flash: { base: BASE, sectorBytes: LINUX_FLASH.pageBytes, sectors: SECTORS, programBytes: 4 },
     link: { uart: 'Serial1', baud: 115200, options: { path: 'link' } },
@@ -88,9 +88,14 @@ async function options(own: Partial<InstallOptions> = {}): Promise<InstallOption
     kept: 0,
     copy: true,
     slots: null,
-    devices: '',
+    devices,
     waitMs: 200,
   });
+}
+
+async function options(own: Partial<InstallOptions> = {}): Promise<InstallOptions> {
+  firmware ||= await espruinoProgram();
+  text ||= await bootText();
   return { board: 'one', program: Buffer.from(firmware, 'latin1'), boot: text, slots: null, pieceBytes: 512, ...own };
 }
 
@@ -244,6 +249,20 @@ describe.skipIf(program === '')('install', () => {
     const done = await installEspruino(running.link, await options({ program: small() }));
     expect([done.slot, done.sequence]).toEqual([1, 2]);
     expect(said).toContain('understudy: at rest');
+  });
+
+  test('a text for the devices of the board', LONG, async () => {
+    const running = board();
+    const drive = 'var understudyDrive=function(s,b,d){d(function(n,x){print("in "+n+x)}).output("lamp",1)};';
+    const devices =
+      '(function (input) {\n  input("gyro", 7);\n  return { output: function (d, b) { print("out " + d + b); } };\n});\n';
+    await installEspruino(running.console, {
+      ...(await options({ program: Buffer.from(`var understudy={boot:1};${drive}`, 'latin1') })),
+      boot: await bootText('us.devices'),
+      files: { 'us.devices': Buffer.from(devices, 'latin1') },
+    });
+    await until(() => running, 'in gyro7');
+    await until(() => running, 'out lamp1');
   });
 
   test('no prompt: said so, with what to do', LONG, async () => {
