@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { EXIT, Failure } from '../failure.ts';
 import { duktape } from './duktape.ts';
 import { type EngineContext, type EngineParts, findTool, made, type NativeTarget } from './engine-parts.ts';
+import { jerryscript } from './jerryscript.ts';
 import { root } from './root.ts';
 
 export interface NativeBuilt {
@@ -18,7 +19,10 @@ export interface NativeBuilt {
   map: string;
 }
 
-const ENGINES: Record<string, (context: EngineContext) => EngineParts | Promise<EngineParts>> = { duktape };
+const ENGINES: Record<string, (context: EngineContext) => EngineParts | Promise<EngineParts>> = {
+  duktape,
+  jerryscript,
+};
 
 interface Target {
   compiler: string;

@@ -6,9 +6,23 @@
 
 #include "board.h"
 #include "engine.h"
+#include "jerryscript-config.h"
+#include "jerryscript-port.h"
 #include "jerryscript.h"
 #include "port.h"
 #include "print.h"
+
+// what it was built with (PORTING.md)
+#if !JERRY_EXTERNAL_CONTEXT
+#error "JerryScript was built without JERRY_EXTERNAL_CONTEXT: its heap cannot be given to it"
+#elif !JERRY_VM_HALT
+#error "JerryScript was built without JERRY_VM_HALT: what does not return cannot be interrupted"
+#elif !JERRY_MEM_STATS
+#error "JerryScript was built without JERRY_MEM_STATS: nobody knows what its heap holds"
+#elif !JERRY_SNAPSHOT_EXEC
+#error "JerryScript was built without JERRY_SNAPSHOT_EXEC: bundles may be snapshots"
+#endif
+_Static_assert(JERRY_STACK_LIMIT != 0, "JerryScript was built without JERRY_STACK_LIMIT: recursion would run over");
 
 #define ERROR_MAX_BYTES 200
 /** Backward jumps between two looks at the time: a loop without end has them; recursion without end ends at the stack. */
@@ -123,6 +137,13 @@ int32_t jerry_port_local_tza(double unix_ms) {
 
 double jerry_port_current_time(void) {
   return 0;
+}
+
+int rand(void);
+
+/** Math.random asks for it; newlib's own would bring malloc. */
+int rand(void) {
+  return (int)(port_random() >> 1);
 }
 
 // Conversions.
@@ -519,7 +540,6 @@ void engine_memory(struct engine *engine, struct engine_memory *memory) {
   struct engine *before = current;
   current = engine;
   jerry_heap_stats_t stats = {0};
-  // where it was not built to count (JERRY_MEM_STATS), only what never changes is known
   (void)jerry_heap_stats(&stats);
   current = before;
   memory->used = engine->fixed_bytes + stats.allocated_bytes;
