@@ -119,6 +119,7 @@ function visitMember(
 ): void {
   const name = node.computed || node.property.type !== 'Identifier' ? literalText(node.property) : node.property.name;
   if (name === null) return;
+  if (name === 'BYTES_PER_ELEMENT') report(node, '.BYTES_PER_ELEMENT: undefined on Espruino; use byteLength');
   if (name === '__proto__' || name === 'constructor') report(node, `.${name}: out of reach of board code`);
   if (node.object.type !== 'Identifier' || known(node.object.name)) return;
   const owner = node.object.name;
@@ -138,6 +139,12 @@ function isLength(node: AnyNode): boolean {
     node.property.type === 'Identifier' &&
     node.property.name === 'length'
   );
+}
+
+/** Is this name one of a property, which may be a keyword? */
+function isKey(node: AnyNode, parent: AnyNode | undefined): boolean {
+  if (parent?.type === 'MemberExpression') return !parent.computed && parent.property === node;
+  return parent?.type === 'Property' && !parent.computed && parent.key === node && parent.value !== node;
 }
 
 function visit(node: AnyNode, parents: AnyNode[], known: (name: string) => boolean, report: Report): void {
@@ -180,6 +187,9 @@ function visit(node: AnyNode, parents: AnyNode[], known: (name: string) => boole
         report(node.cases[at] as AnyNode, 'default not last: Espruino wants it last');
       break;
     }
+    case 'Identifier':
+      if (node.name === 'of' && !isKey(node, parents.at(-1))) report(node, 'the name of: a keyword on Espruino');
+      break;
     case 'MemberExpression':
       visitMember(node, known, report);
       break;
