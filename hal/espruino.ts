@@ -97,6 +97,8 @@ export type DevicesOf = (input: (device: string, bytes: Uint8Array) => void) => 
 const KEPT = 0x5d550000;
 /** Pieces of serial data that wait for a turn; more are lost, as on a line without flow control. */
 const HELD_MAX = 200;
+/** Pieces from the bus in one turn: a board that cannot keep up with them must still hear the host. */
+const PIECES_MAX = 8;
 /** A turn comes at the latest after so long, ms. */
 const SLEEP_MAX_MS = 500;
 /** A program that ran for so long, and did not fault, is good; one that faults so often before is given up. */
@@ -293,7 +295,7 @@ export function drive(settings: Settings, boot: (hal: Hal) => Board, devicesOf: 
   const reader = createLineReader(crc32, hear);
 
   /** Takes what came on the bus, and sends what is due there. Returns when it wants to be called again, ms. */
-  const talk = function (): number {
+  const talk = function (pieces: number): number {
     do {
       const data = fromBus.shift();
       const bytes = data === undefined ? NOTHING : E.toUint8Array(data);
@@ -301,7 +303,8 @@ export function drive(settings: Settings, boot: (hal: Hal) => Board, devicesOf: 
         const frame = pollAccess(access, bytes, now());
         if (frame) (bus as Port).write(frame);
       } else readLine(reader, bytes, now());
-    } while (fromBus.length > 0);
+    } while (fromBus.length > 0 && --pieces > 0);
+    if (fromBus.length > 0) return now();
     if (access) return access.due;
     return reader.start < reader.end ? now() + reader.quietMs : Infinity;
   };
@@ -319,14 +322,14 @@ export function drive(settings: Settings, boot: (hal: Hal) => Board, devicesOf: 
       if (tail === CONSOLE_WORD) rest();
       else b.serial(E.toUint8Array(data));
     }
-    if (bus) talk();
+    if (bus) talk(PIECES_MAX);
     while (inputs.length > 0) {
       const input = inputs.shift() as [string, Uint8Array];
       b.input(input[0], input[1]);
     }
     let next = b.poll();
     if (bus) {
-      const due = talk();
+      const due = talk(1);
       if (due < next) next = due;
     }
     return anew ? 1 : next - now();
