@@ -24,6 +24,14 @@ export interface LabBoard {
   powered: boolean;
 }
 
+/** An emulated chip shares this machine with others like it: whatever it does may take so many times longer. */
+const EMULATED_PATIENCE = 4;
+
+/** How many times longer than on a board of its own something may take before it counts as gone wrong. */
+export function patienceOf(boards: Pick<LabBoard, 'kind'>[]): number {
+  return boards.some(({ kind }) => kind === 'emulated') ? EMULATED_PATIENCE : 1;
+}
+
 export interface Lab {
   boards(): LabBoard[];
   /** Asks the agent of a board. Throws Failure E_TIMEOUT (exit 6), E_OFF (exit 3), or what the board answers. */

@@ -2,6 +2,7 @@
 
 import { EXIT, Failure } from '../failure.ts';
 import type { Lab, Progress, Reply } from '../lab.ts';
+import { patienceOf } from '../lab.ts';
 import { boardStatus } from './status.ts';
 import type { Version } from './version.ts';
 import { boardsOf, imageOf } from './version.ts';
@@ -74,7 +75,8 @@ export async function flash(lab: Lab, version: Version, onProgress?: (p: Progres
 
 /** Waits until every board runs the version, and every module is the one that was built. */
 async function begun(lab: Lab, version: Version, boards: string[]): Promise<void> {
-  const end = lab.now() + BEGIN_MS;
+  const limit = BEGIN_MS * patienceOf(lab.boards());
+  const end = lab.now() + limit;
   for (const board of boards) {
     for (;;) {
       const status = await boardStatus(lab, board).catch(() => null);
@@ -89,7 +91,7 @@ async function begun(lab: Lab, version: Version, boards: string[]): Promise<void
       }
       if (lab.now() > end) {
         const runs = status?.plan ? `runs ${status.plan.hash}` : 'does not answer';
-        const cause = `board ${board} ${runs} ${BEGIN_MS / 1000} s after it was flashed with ${version.hash}`;
+        const cause = `board ${board} ${runs} ${limit / 1000} s after it was flashed with ${version.hash}`;
         throw new Failure('E_BEGIN', EXIT.boardFault, cause, 'npx understudy status');
       }
       await lab.wait(POLL_MS);

@@ -4,6 +4,7 @@ import type { TraceLine } from '../check/types.ts';
 import { EXIT, Failure } from '../failure.ts';
 import { journalFailure, troubleOf } from '../journal.ts';
 import type { Lab } from '../lab.ts';
+import { patienceOf } from '../lab.ts';
 import type { BoardStatus, SystemStatus } from './status.ts';
 import { boardStatus, journalTrouble, systemStatus } from './status.ts';
 
@@ -167,7 +168,8 @@ async function settled(
   boards: string[],
   upgrade: string,
 ): Promise<Outcome> {
-  const end = lab.now() + CUT_MS;
+  const limit = CUT_MS * patienceOf(lab.boards());
+  const end = lab.now() + limit;
   for (;;) {
     const statuses: BoardStatus[] = [];
     for (const board of boards) {
@@ -183,7 +185,7 @@ async function settled(
       const waiting = new Set(status.boards.flatMap((b) => b.processes.flatMap((p) => p.cut?.waiting ?? [])));
       const silent = status.silent.map((s) => `board ${s.board}`);
       const names = [...silent, ...waiting].join(', ');
-      const cause = `the cut has not ended after ${CUT_MS / 1000} s${names ? `; it waits for ${names}` : ''}`;
+      const cause = `the cut has not ended after ${limit / 1000} s${names ? `; it waits for ${names}` : ''}`;
       const kept = status.boards.some((b) => b.journal.on);
       const next = kept
         ? 'power those boards: their journals bring them back into the cut; then npx understudy status'

@@ -85,6 +85,8 @@ export interface LinkOptions {
   windowBytes?: number;
   /** How long the line may pause within a frame. One that loses nothing may do so for long, on a busy machine. */
   quietMs?: number;
+  /** The board may take so many times longer than others to answer. */
+  patience?: number;
 }
 
 export interface LinkCounters {
@@ -120,6 +122,7 @@ export class BoardLink {
   private readonly dataBytes: number;
   private readonly windowBytes: number;
   private readonly quietMs: number;
+  private readonly patience: number;
   private sequence: number;
   /** who waits for a reply, by sequence number */
   private readonly waiting = new Map<number, Waiting>();
@@ -150,6 +153,7 @@ export class BoardLink {
     this.dataBytes = options.dataBytes ?? DATA_BYTES;
     this.windowBytes = options.windowBytes ?? WINDOW_BYTES;
     this.quietMs = options.quietMs ?? QUIET_MS;
+    this.patience = options.patience ?? 1;
     line.onData((bytes) => this.receive(bytes));
   }
 
@@ -178,7 +182,7 @@ export class BoardLink {
    * Asks the board's agent. A request that is not answered is repeated with the same sequence number, by which the
    * board knows it. Throws E_TIMEOUT once `timeoutMs` have passed, or the board's own error.
    */
-  request(verb: string, args: Record<string, unknown> = {}, timeoutMs = REQUEST_MS): Promise<Reply> {
+  request(verb: string, args: Record<string, unknown> = {}, timeoutMs = REQUEST_MS * this.patience): Promise<Reply> {
     return this.enqueue(() => this.ask(this.nextSequence(), verb, args, timeoutMs));
   }
 
@@ -272,7 +276,7 @@ export class BoardLink {
       }
       const frame = encodeFrame(KIND_REQUEST, this.stream, sequence, encodeHost({ ...args, verb }), crc32);
       const end = this.clock.now() + timeoutMs;
-      let wait = Math.min(REPEAT_MS, timeoutMs / (2 ** (REPEATS_MAX + 1) - 1));
+      let wait = Math.min(REPEAT_MS * this.patience, timeoutMs / (2 ** (REPEATS_MAX + 1) - 1));
       let repeats = 0;
       let stop = (): void => undefined;
       const finish = (): void => {
@@ -378,10 +382,15 @@ export class BoardLink {
       };
       const arm = (): void => {
         stop();
-        stop = this.clock.after(DATA_MS, () => {
+        stop = this.clock.after(DATA_MS * this.patience, () => {
           silences++;
           if (silences > REPEATS_MAX) {
-            finish(this.timeoutFailure(`data at byte ${acknowledged} of ${bytes.length}`, silences * DATA_MS));
+            finish(
+              this.timeoutFailure(
+                `data at byte ${acknowledged} of ${bytes.length}`,
+                silences * DATA_MS * this.patience,
+              ),
+            );
             return;
           }
           stale = 0;

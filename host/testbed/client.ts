@@ -8,6 +8,7 @@ import { connect as connectSocket } from 'node:net';
 import type { TraceLine } from '../check/types.ts';
 import { EXIT, Failure } from '../failure.ts';
 import type { Image, Lab, LabBoard, Progress, Reply, WorldRecord } from '../lab.ts';
+import { patienceOf } from '../lab.ts';
 import { DONE_MS, PUT_MS, REQUEST_MS } from '../session/link.ts';
 import { decodeLine } from '../trace/file.ts';
 import type { TestbedOptions } from './assemble.ts';
@@ -106,7 +107,8 @@ export class Client implements Lab {
 
   request(board: string, verb: string, args: Record<string, unknown> = {}, timeoutMs?: number): Promise<Reply> {
     const params = { board, verb, args, timeoutMs };
-    return this.call('request', params, (timeoutMs ?? REQUEST_MS) + GRACE_MS) as Promise<Reply>;
+    const most = timeoutMs ?? REQUEST_MS * patienceOf(this.known.filter(({ name }) => name === board));
+    return this.call('request', params, most + GRACE_MS) as Promise<Reply>;
   }
 
   upload(board: string, slot: 'active' | 'staged', image: Image, onProgress?: (p: Progress) => void): Promise<Reply> {
@@ -127,7 +129,8 @@ export class Client implements Lab {
   }
 
   async power(board: string, on: boolean): Promise<void> {
-    const info = (await this.call('power', { board, on }, DAEMON_MS + GRACE_MS)) as BoardInfo;
+    const patience = patienceOf(this.known.filter(({ name }) => name === board));
+    const info = (await this.call('power', { board, on }, DAEMON_MS * patience + GRACE_MS)) as BoardInfo;
     this.learn(info);
   }
 
@@ -324,6 +327,7 @@ async function launch(
   const args = [...entry('daemon-main'), JSON.stringify(config)];
   const env = { ...process.env, UNDERSTUDY_VERSION: options.version ?? '' };
   const count = config.boards.filter((board) => board.kind !== 'real').length;
+  const readyMs = READY_MS * patienceOf(config.boards);
   const logFd = openSync(log, 'a', 0o600);
   try {
     const stdio: ['ignore', 'pipe', number] = ['ignore', 'pipe', logFd];
@@ -344,8 +348,8 @@ async function launch(
         resolve({ error: { code: 'E_TESTBED', exit: EXIT.bug, message, next: `see ${log}` } });
       const timer = setTimeout(() => {
         child.kill('SIGTERM');
-        fail(`the testbed was not ready within ${READY_MS / 1000} s`);
-      }, READY_MS);
+        fail(`the testbed was not ready within ${readyMs / 1000} s`);
+      }, readyMs);
       let text = '';
       child.stdout?.on('data', (chunk: Buffer) => {
         text += chunk.toString('utf8');

@@ -2,6 +2,7 @@
 // them have in common: power, boots and restarts, the watchdog, who waits for them. What differs is its machine.
 
 import { EXIT, Failure } from '../failure.ts';
+import { patienceOf } from '../lab.ts';
 import { BoardLink } from '../session/link.ts';
 import type { TestbedBoard } from './config.ts';
 import type { Seat, SeatEvents, SeatInfo } from './seat.ts';
@@ -83,6 +84,7 @@ export class PoweredSeat implements Seat {
   private readonly machine: Machine;
   private readonly events: SeatEvents;
   private readonly watchdogMs: number;
+  private readonly bootMs: number;
   private run: Run | null = null;
   private booted = false;
   private everBooted = false;
@@ -106,7 +108,11 @@ export class PoweredSeat implements Seat {
     this.machine = machine;
     this.events = events;
     this.watchdogMs = watchdogMs;
-    this.link = new BoardLink(board.name, this.line, patientClock, { quietMs: QUIET_MS });
+    this.bootMs = BOOT_MS * patienceOf([machine]);
+    this.link = new BoardLink(board.name, this.line, patientClock, {
+      quietMs: QUIET_MS,
+      patience: patienceOf([machine]),
+    });
   }
 
   info(): SeatInfo {
@@ -172,12 +178,12 @@ export class PoweredSeat implements Seat {
     this.booted = false;
     this.link.broken();
     clearTimeout(this.late);
-    this.late = setTimeout(() => this.tooLate(), BOOT_MS);
+    this.late = setTimeout(() => this.tooLate(), this.bootMs);
   }
 
   private ask(): void {
     const boot = this.boots;
-    this.link.greet(BOOT_MS).then(
+    this.link.greet(this.bootMs).then(
       (hello) => {
         if (boot === this.boots && this.run) this.hasBooted(`${String(hello.engine)}, bundle ${String(hello.bundle)}`);
       },
@@ -188,7 +194,7 @@ export class PoweredSeat implements Seat {
 
   private tooLate(): void {
     const said = this.run?.said() ?? '';
-    const why = `it has not booted within ${BOOT_MS / 1000} s${said === '' ? '' : `; its last words: ${said}`}`;
+    const why = `it has not booted within ${this.bootMs / 1000} s${said === '' ? '' : `; its last words: ${said}`}`;
     this.events.log(`${this.board.name}: ${why}`);
     // one that never has will not do better the next time
     if (this.everBooted) this.strangle('watchdog');

@@ -23,7 +23,7 @@ import { headerOf } from '../../host/testbed/header.ts';
 import { createRandom } from '../../host/testbed/random.ts';
 
 /** Nobody is gone, nothing hangs and nothing has failed before that: a machine with other work is slow, ms. */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 180_000;
 const HEARTBEAT_MS = 500;
 /** Boards are without power for up to so long, ms. */
 const OFF_MS = 300;
@@ -182,17 +182,22 @@ async function flight(trial: Trial, lab: Client, old: Version, fresh: Version, h
     await sleep(1000 * random.next());
     await cut(some());
   })();
-  await until('staged', () =>
+  let refused = '';
+  const tryStage = (): Promise<boolean> =>
     stage(lab, fresh).then(
       () => true,
-      () => false,
-    ),
-  );
+      (error: Error) => {
+        refused = error.message;
+        if (process.env.UNDERSTUDY_TELL) console.error(Math.round(lab.now()), refused);
+        return false;
+      },
+    );
+  if (!(await reached(tryStage))) throw new Error(`never staged: ${refused}`);
   await staging;
   await until('staged after the power cut', async () => {
     const statuses = await all();
     if (statuses?.every((b) => b.upgrade?.hash === fresh.hash)) return true;
-    if (statuses) await stage(lab, fresh).catch(() => undefined);
+    if (statuses) await tryStage();
     return false;
   });
   phases.told = 'staged';
