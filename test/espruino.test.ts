@@ -1,7 +1,8 @@
 // The official Espruino interpreter, as its authors build it for Linux: UNDERSTUDY_ESPRUINO=/path/to/espruino. No
 // package has it; without it these tests are skipped, and say so.
 
-import { rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { espruinoMachine } from '../host/testbed/espruino.ts';
@@ -15,33 +16,68 @@ afterAll(() => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
+function machineFor(folder: string, bundle: string): ReturnType<typeof espruinoMachine> {
+  const flash = { sectorBytes: 1024, sectors: 96, programBytes: 4 };
+  return espruinoMachine({
+    board: { name: 'one', kind: 'engine', type: 'linux-espruino', engine: 'espruino', program, flash },
+    bundle,
+    flashFile: join(folder, 'flash'),
+    keptFile: join(folder, 'kept'),
+    seed: 1,
+    epochNs: '0',
+    pty: null,
+  });
+}
+
+/** Its first life runs out of stack, its second throws, its third asks for a restart. */
+const LIVES = `var life = 0, understudy = { boot: function (hal) {
+  var say = function (text) {
+    var bytes = new Uint8Array(text.length + 1);
+    for (var i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+    bytes[text.length] = 10;
+    hal.serial(bytes);
+  };
+  var own = ++life, polls = 0;
+  var deeper = function () { deeper(); };
+  var nothing = function () {};
+  say('boot ' + hal.cause + ' ' + hal.marked);
+  hal.mark(-1);
+  if (own === 4) say('end 4');
+  return { serial: nothing, bus: nothing, input: nothing, poll: function () {
+    if (++polls === 3) {
+      if (own === 1) {
+        hal.mark(6);
+        try { deeper(); } catch (error) { say('caught'); } finally { say('finally'); }
+      }
+      if (own === 2) throw new Error('planned');
+      if (own === 3) hal.reset();
+    }
+    return hal.now() + 5;
+  } };
+} };`;
+
 describe.skipIf(program === '')('espruino', () => {
-  test('codec, frames, packed messages, differences, ring and core: as in Node, to the byte', {
+  test('codec, frames, messages, differences, ring and core: as in Node, to the byte', {
     timeout: 240_000,
   }, async () => {
     const { folder, bundle, text } = await conformanceFile();
     folders.push(folder);
-    const board = {
-      name: 'one',
-      kind: 'engine' as const,
-      type: 'linux-espruino',
-      engine: 'espruino' as const,
-      program,
-    };
-    const machine = espruinoMachine({
-      board: { ...board, flash: { sectorBytes: 1024, sectors: 96, programBytes: 4 } },
-      bundle,
-      flashFile: join(folder, 'flash'),
-      keptFile: join(folder, 'kept'),
-      seed: 1,
-      epochNs: '0',
-      pty: null,
-    });
     const expected = saysInNode(text);
     expect(expected.at(-1)).toMatch(/^end \d+ /);
     expect(expected.length).toBeGreaterThan(190);
-    const { lines, log } = await saysOn(machine, 200_000);
+    const { lines, log } = await saysOn(machineFor(folder, bundle), 200_000);
     expect(log.filter((entry) => /Uncaught|understudy:|MEMORY/.test(entry))).toEqual([]);
     expect(lines).toEqual(expected);
+  });
+
+  test('what skips every catch begins the board anew, and tells which process it was', {
+    timeout: 60_000,
+  }, async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'understudy-engine-'));
+    folders.push(folder);
+    const bundle = join(folder, 'board.js');
+    writeFileSync(bundle, LIVES);
+    const { lines } = await saysOn(machineFor(folder, bundle), 40_000);
+    expect(lines).toEqual(['boot power -1', 'boot fault 6', 'boot fault -1', 'boot reset -1', 'end 4']);
   });
 });
