@@ -143,7 +143,7 @@ for (const target of TARGETS) {
     }, 60_000);
 
     test('does not start with too small a heap, and says so', async () => {
-      await boot({ heap: 4000 });
+      await boot({ heap: 2000 });
       await rig.logged('heap: too small for the engine alone');
     }, 60_000);
   });

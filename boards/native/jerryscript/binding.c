@@ -46,12 +46,26 @@ struct engine {
   size_t context_bytes;
   /** that part of it which is no heap */
   size_t fixed_bytes;
+  /** not below where jerry_init took the stack to begin */
+  uintptr_t stack_base;
   jerry_value_t methods[METHODS];
   char error[ERROR_MAX_BYTES];
 };
 
 /** Whose context JerryScript works in. */
 static struct engine *current;
+/**
+ * JerryScript counts its stack from where jerry_init stood, without a sign: a call from further up would seem to have
+ * used up all of it. So each of ours begins below that.
+ */
+#define STACK_BELOW_BYTES (128 * sizeof(void *))
+#define BELOW_STACK_BASE(engine) \
+  uintptr_t here = (uintptr_t)__builtin_frame_address(0); \
+  uintptr_t above = here > (engine)->stack_base ? here - (engine)->stack_base : 0; \
+  volatile uint8_t *below = __builtin_alloca(above + STACK_BELOW_BYTES); \
+  below[0] = 0; \
+  current = (engine)
+
 /** Where engine_open goes on when its heap is too small; null: none is being opened. */
 static jmp_buf *opening;
 
@@ -398,6 +412,7 @@ static bool keep_error(struct engine *engine, jerry_value_t exception) {
     length = jerry_string_to_buffer(text, JERRY_ENCODING_UTF8, (jerry_char_t *)engine->error, ERROR_MAX_BYTES - 1);
   }
   engine->error[length] = 0;
+  if (length == 0) print_text(engine->error, sizeof engine->error, "it cannot be told what");
   drop(text);
   return false;
 }
@@ -433,6 +448,7 @@ struct engine *engine_open(struct board *board, uint8_t *heap, size_t bytes) {
   engine->context = heap + own;
   engine->context_bytes = bytes - own;
   if (engine->context_bytes > HEAP_MAX_BYTES) engine->context_bytes = HEAP_MAX_BYTES;
+  engine->stack_base = (uintptr_t)__builtin_frame_address(0);
   current = engine;
   if (!create()) return NULL;
   jerry_halt_handler(CHECK_EVERY, expired, engine);
@@ -452,7 +468,7 @@ static jerry_value_t evaluate(const char *text, size_t bytes) {
 }
 
 bool engine_boot(struct engine *engine, const char *text, size_t bytes) {
-  current = engine;
+  BELOW_STACK_BASE(engine);
   jerry_value_t result = evaluate(text, bytes);
   if (jerry_value_is_exception(result)) return keep_error(engine, result);
   drop(result);
@@ -505,20 +521,20 @@ static jerry_value_t copy_bytes(const uint8_t *bytes, size_t length) {
 }
 
 bool engine_serial(struct engine *engine, const uint8_t *bytes, size_t length) {
-  current = engine;
+  BELOW_STACK_BASE(engine);
   jerry_value_t arguments[] = {copy_bytes(bytes, length)};
   return enter(engine, SERIAL, arguments, 1, NULL);
 }
 
 bool engine_bus(struct engine *engine, const uint8_t *bytes, size_t length) {
-  current = engine;
+  BELOW_STACK_BASE(engine);
   jerry_value_t arguments[] = {copy_bytes(bytes, length)};
   return enter(engine, BUS, arguments, 1, NULL);
 }
 
 bool engine_input(struct engine *engine, const char *device, size_t device_length, const uint8_t *bytes,
                   size_t length) {
-  current = engine;
+  BELOW_STACK_BASE(engine);
   // a name that is no text would harm the engine
   const jerry_char_t *name = (const jerry_char_t *)device;
   if (!jerry_validate_string(name, (jerry_size_t)device_length, JERRY_ENCODING_UTF8)) return true;
@@ -528,7 +544,7 @@ bool engine_input(struct engine *engine, const char *device, size_t device_lengt
 }
 
 bool engine_poll(struct engine *engine, double *next) {
-  current = engine;
+  BELOW_STACK_BASE(engine);
   return enter(engine, POLL, NULL, 0, next);
 }
 
