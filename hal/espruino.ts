@@ -101,9 +101,14 @@ const HELD_MAX = 200;
 const PIECES_MAX = 8;
 /** A turn comes at the latest after so long, ms. */
 const SLEEP_MAX_MS = 500;
-/** A program that ran for so long, and did not fault, is good; one that faults so often before is given up. */
+/** A program that ran for so long is good. */
 const GOOD_MS = 5000;
+/** A fault so soon after the one before is one in a row with it: a slow board takes its time to boot. */
+const SOON_MS = 60000;
+/** So many faults in a row, and the system is not read any more; twice as many, and a program that is not good is given up. */
 const FAULTS_MAX = 3;
+/** What the firmware reads at once of a system's image; nothing else that it needs is as long. */
+const IMAGE_READ = 1024;
 /** Packets that wait for their turn on a shared wire, bytes. */
 const QUEUE_BYTES = 2048;
 const NOTHING = new Uint8Array(0);
@@ -143,7 +148,7 @@ function deviceOf(body: Uint8Array): string {
   return device;
 }
 
-function flashOf(settings: Settings['flash']): Flash {
+function flashOf(settings: Settings['flash'], starved: () => boolean): Flash {
   const pages = settings.pages;
   const base = settings.base;
   const flash: Flash = {
@@ -151,6 +156,8 @@ function flashOf(settings: Settings['flash']): Flash {
     sectors: settings.sectors,
     programBytes: settings.programBytes,
     read: function (at, length) {
+      if (length > IMAGE_READ && starved())
+        throw new Error('the board faults whenever it runs it; is its memory too small?');
       return length > 0 ? pages.read(length | 0, (base + at) | 0) : NOTHING;
     },
     program: function (at, bytes) {
@@ -186,6 +193,9 @@ export function drive(settings: Settings, boot: (hal: Hal) => Board, devicesOf: 
   let running = false;
   /** the board is to begin anew */
   let anew = true;
+  /** faults in a row, each soon after the one before: then a system is not read any more, so that another can be flashed */
+  let inRow = 0;
+  let faultAt = 0;
   let timer = 0;
   let soon = false;
   let fromHost: string[] = [];
@@ -208,7 +218,9 @@ export function drive(settings: Settings, boot: (hal: Hal) => Board, devicesOf: 
       return (E.hwRand() ^ (now() * 7919)) >>> 0;
     },
     crc32: crc32,
-    flash: flashOf(settings.flash),
+    flash: flashOf(settings.flash, function () {
+      return inRow >= FAULTS_MAX;
+    }),
     serial: function (bytes) {
       link.write(bytes);
     },
@@ -235,20 +247,20 @@ export function drive(settings: Settings, boot: (hal: Hal) => Board, devicesOf: 
     },
     reset: function () {
       hal.cause = 'reset';
+      inRow = 0;
       anew = true;
     },
   };
 
-  /** since the program began, or since it was known to be good */
-  let faults = 0;
   let good = false;
   const fault = function (why: string): void {
     // where there is a console, that is
     print('understudy: ' + why);
     hal.cause = 'fault';
     anew = true;
-    faults++;
-    if (!good && faults >= FAULTS_MAX) load();
+    inRow = now() - faultAt < SOON_MS ? inRow + 1 : 1;
+    faultAt = now();
+    if (!good && inRow > 2 * FAULTS_MAX) load();
   };
 
   /** the last characters on the host's line */

@@ -80,4 +80,18 @@ describe.skipIf(program === '')('espruino', () => {
     const { lines } = await saysOn(machineFor(folder, bundle), 40_000);
     expect(lines).toEqual(['boot power -1', 'boot fault 6', 'boot fault -1', 'boot reset -1', 'end 4']);
   });
+
+  test('a system that faults whenever it runs is not read any more: the board can be flashed', {
+    timeout: 60_000,
+  }, async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'understudy-engine-'));
+    folders.push(folder);
+    const bundle = join(folder, 'board.js');
+    const own = `try { hal.flash.read(0, 4000); } catch (error) { say('end 4 ' + error.message); own = 4; }`;
+    const always = LIVES.replace("if (own === 4) say('end 4');", `own = 1; ${own}`);
+    writeFileSync(bundle, always);
+    const { lines } = await saysOn(machineFor(folder, bundle), 40_000);
+    expect(lines.slice(0, -1)).toEqual(['boot power -1', 'boot fault 6', 'boot fault 6', 'boot fault 6']);
+    expect(lines.at(-1)).toMatch(/^end 4 the board faults/);
+  });
 });
