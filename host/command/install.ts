@@ -2,10 +2,8 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { bootCode, espruinoProgram } from '../build/espruino.ts';
 import { boardType, readTestbed } from '../describe/read.ts';
 import { EXIT, Failure } from '../failure.ts';
-import { installEspruino } from '../operate/espruino.ts';
 import { placeEspruino } from '../operate/espruino-board.ts';
 import { choosePort } from '../testbed/ports.ts';
 import { openPort } from '../testbed/serial.ts';
@@ -33,6 +31,8 @@ export function register(program: Command): void {
         const next = `real boards of ${testbed.file}: ${real.map(([board]) => board).join(', ') || 'none'}`;
         throw new Failure('E_BOARD', EXIT.noBoard, cause, next);
       }
+      const { bootCode, espruinoProgram } = await import('../build/espruino.ts');
+      const { installEspruino } = await import('../operate/espruino.ts');
       const type = boardType(entry.type, testbed.file.replace(/[^/]*$/, '') || '.');
       const text = Buffer.from(await espruinoProgram(), 'latin1');
       const { board, slots } = placeEspruino(name, type, text.length, Object.keys(testbed.value.boards).sort());

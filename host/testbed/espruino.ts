@@ -4,7 +4,6 @@
 
 import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { bootCode, espruinoProgram, slotFiles } from '../build/espruino.ts';
 import { EXIT, Failure } from '../failure.ts';
 import type { EngineOptions } from './engine.ts';
 import { ProgramMachine } from './machine.ts';
@@ -133,6 +132,8 @@ class EspruinoMachine extends ProgramMachine {
   }
 
   override async open(line: Socketed): Promise<void> {
+    // with it come the tools that build: not for boards that need none of it
+    const { bootCode, espruinoProgram, slotFiles } = await import('../build/espruino.ts');
     const { board, bundle } = this.options;
     const { sectorBytes, sectors, programBytes } = board.flash ?? { sectorBytes: 0, sectors: 0, programBytes: 0 };
     const boot = await bootCode({
