@@ -75,7 +75,7 @@ describe.skipIf(missing('duktape').length > 0)('programs of this machine with Du
 describe.skipIf(missing('emulated').length > 0)('emulated Cortex-M boards', () => {
   test.each(CASES)(
     'upgrade $upgrade ends in $end, nothing is lost or repeated',
-    (one) => judge('emulated', 5, one),
+    (one) => judge('emulated', 12, one),
     900_000,
   );
 });

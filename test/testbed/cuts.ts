@@ -23,7 +23,7 @@ import { headerOf } from '../../host/testbed/header.ts';
 import { createRandom } from '../../host/testbed/random.ts';
 
 /** Nobody is gone, nothing hangs and nothing has failed before that: a machine with other work is slow, ms. */
-const PATIENCE_MS = 180_000;
+const PATIENCE_MS = 300_000;
 const HEARTBEAT_MS = 500;
 /** Boards are without power for up to so long, ms. */
 const OFF_MS = 300;
