@@ -10,7 +10,7 @@ import { encodeLine } from '../host/trace/file.ts';
 import { BOARDS, base, bring, CONTROLLER, ESTIMATOR, SPARE, sha, upgradeOf } from './fixtures/lab.ts';
 
 /** What these have found once: a base of an upgrade that is gone, a start in a row of power cuts, and others. */
-const SEEDS = [2, 19, 119, 134, 207, 237];
+const SEEDS = [2, 13, 19, 119, 134, 207, 237];
 const KILLS = 40;
 /** All of them together may take so long on a busy machine, ms. */
 const PLANTED_MS = 400_000;
