@@ -253,22 +253,13 @@ export async function end(lab: Lab, word: 'commit' | 'abort'): Promise<Outcome> 
   }
 }
 
-/** Waits for the end of a guarded operation that is known to go on; null: it still does after `ms`. */
-export async function awaitEnd(lab: Lab, ms: number): Promise<Outcome | null> {
-  const boards = (await anywhere(lab)).boards.filter((b) => b.plan);
-  const epoch = Math.max(...boards.map((b) => b.epoch));
-  const verdicts = new Verdicts(lab);
-  try {
-    return await ended(
-      lab,
-      verdicts,
-      epoch,
-      boards.map((b) => b.board),
-      ms,
-    );
-  } finally {
-    verdicts.close();
-  }
+/**
+ * Waits for the end of the guarded operation that has begun with this epoch, listened to since then: it may have ended
+ * already. Null: it still goes on after `ms`.
+ */
+export async function awaitEnd(lab: Lab, ms: number, verdicts: Verdicts, epoch: number): Promise<Outcome | null> {
+  const boards = (await anywhere(lab)).boards.filter((b) => b.plan).map((b) => b.board);
+  return ended(lab, verdicts, epoch, boards, ms);
 }
 
 async function ended(
@@ -296,8 +287,7 @@ export async function guard(lab: Lab, ms: number): Promise<{ start: Outcome; end
   try {
     const begun = await start(lab, verdicts);
     if (begun.cut !== 'start') return { start: begun, end: null };
-    const boards = (await anywhere(lab)).boards.filter((b) => b.plan).map((b) => b.board);
-    return { start: begun, end: await ended(lab, verdicts, begun.epoch, boards, ms) };
+    return { start: begun, end: await awaitEnd(lab, ms, verdicts, begun.epoch) };
   } finally {
     verdicts.close();
   }

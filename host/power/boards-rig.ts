@@ -9,7 +9,7 @@ import { fromVersions } from '../conform/versions.ts';
 import type { CreateWorld } from '../lab.ts';
 import { flash } from '../operate/flash.ts';
 import type { Outcome } from '../operate/guard.ts';
-import { awaitEnd, end, start } from '../operate/guard.ts';
+import { awaitEnd, end, start, Verdicts } from '../operate/guard.ts';
 import { stage } from '../operate/stage.ts';
 import type { BoardStatus, ProcessStatus } from '../operate/status.ts';
 import { boardStatus } from '../operate/status.ts';
@@ -44,6 +44,9 @@ export class Rig {
   readonly versions: Version[];
   readonly lines: TraceLine[] = [];
   readonly puts: Put[] = [];
+  private verdicts: Verdicts | null = null;
+  /** epoch of the last start */
+  private started = 0;
 
   constructor(bundle: string, options: RigOptions) {
     this.version = options.version ?? base();
@@ -69,7 +72,7 @@ export class Rig {
         type: 'virtual',
         interrupts: true,
         memoryBytes: 0,
-        flash: { sectorBytes: 4096, sectors: 64, programBytes: Number(process.env.G ?? 4) },
+        flash: { sectorBytes: 4096, sectors: 64, programBytes: 4 },
       })),
       devices: plan.devices.map((d) => ({ name: d.name, board: plan.boards[d.board] as string, in: d.in, out: d.out })),
       createWorld,
@@ -101,16 +104,22 @@ export class Rig {
     return stage(this.lab, upgrade, { again });
   }
 
-  start(): Promise<Outcome> {
-    return start(this.lab);
+  async start(): Promise<Outcome> {
+    this.verdicts?.close();
+    this.verdicts = new Verdicts(this.lab);
+    const outcome = await start(this.lab, this.verdicts);
+    this.started = outcome.epoch;
+    return outcome;
   }
 
   end(word: 'commit' | 'abort'): Promise<Outcome> {
     return end(this.lab, word);
   }
 
+  /** Of what `start` has begun. */
   awaitEnd(ms: number): Promise<Outcome | null> {
-    return awaitEnd(this.lab, ms);
+    if (!this.verdicts) throw new Error('nothing was started');
+    return awaitEnd(this.lab, ms, this.verdicts, this.started);
   }
 
   wait(ms: number): Promise<void> {
