@@ -13,6 +13,7 @@ import { Failure } from '../host/failure.ts';
 import { originalVersion } from '../host/mission/run.ts';
 import { journalRoom, journalSectors } from '../host/operate/durability.ts';
 import { boardFacts } from '../host/operate/fits.ts';
+import { failureOf } from './fixtures/failure.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 
@@ -31,16 +32,6 @@ function write(value: unknown): string {
   return file;
 }
 
-function failure(run: () => unknown): Failure {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof Failure) return error;
-    throw error;
-  }
-  throw new Error('it was not refused');
-}
-
 function packaged(name: string): Loose {
   return JSON.parse(readFileSync(join(ROOT, 'boards', `${name}.json`), 'utf8'));
 }
@@ -49,7 +40,7 @@ function packaged(name: string): Loose {
 function said(change: (board: Loose) => void, name = 'nrf52840-dk'): string[] {
   const board = packaged(name);
   change(board);
-  const error = failure(() => boardDescription(write(board)));
+  const error = failureOf(() => boardDescription(write(board)));
   expect(error).toMatchObject({ code: 'E_DESCRIPTION', exit: 7, next: `mend ${join(folder, 'mine.json')}` });
   return error.message.split('\n').map((line) => line.replace(/^.*?\.json:\d+:\d+: /, ''));
 }
@@ -98,7 +89,7 @@ describe('the boards of the package', () => {
   test('on some no system can live, and whoever uses one hears why', () => {
     const small = boardTypes().filter((name) => tooSmall(boardDescription(name).value));
     expect(small).toEqual(['espruino-wifi', 'nucleo-f411re', 'pico', 'rp2040', 'stm32f4-discovery']);
-    const error = failure(() => boardType('espruino-wifi'));
+    const error = failureOf(() => boardType('espruino-wifi'));
     expect(error).toMatchObject({ code: 'E_DESCRIPTION', exit: 7 });
     expect(error.message).toMatch(
       /espruino-wifi\.json:\d+:\d+: flash\.sectors: is 3; wanted at least 8: 3 for records, 2 for slots, 3 for the journal$/,
@@ -112,13 +103,13 @@ describe('a description of one’s own', () => {
     const own = packaged('nrf52840-dk');
     own.name = 'mine';
     expect(boardType(write(own)).name).toBe('mine');
-    expect(failure(() => boardType('stm32f4-discovry'))).toMatchObject({
+    expect(failureOf(() => boardType('stm32f4-discovry'))).toMatchObject({
       code: 'E_BOARD_TYPE',
       exit: 7,
       message: 'no type of board is named stm32f4-discovry',
       next: 'did you mean stm32f4-discovery?; or name a file of your own, ending in .json',
     });
-    expect(failure(() => boardType('nowhere.json', folder))).toMatchObject({ code: 'E_NO_FILE' });
+    expect(failureOf(() => boardType('nowhere.json', folder))).toMatchObject({ code: 'E_NO_FILE' });
   });
 
   test('addresses are text in hexadecimal, or numbers', () => {
@@ -136,7 +127,7 @@ describe('a description of one’s own', () => {
     const own = packaged('nrf52840-dk');
     own.engine = 'v8';
     own.flash.sectors = '8';
-    const error = failure(() => boardType(write(own)));
+    const error = failureOf(() => boardType(write(own)));
     expect(error.message.split('\n').map((line) => line.replace(folder, ''))).toEqual([
       '/mine.json:6:13: engine: is the string "v8"; wanted the JavaScript engine, one of virtual, espruino, jerryscript, duktape',
       expect.stringMatching(
@@ -375,7 +366,7 @@ describe('the README', () => {
   test('its example of a mistake is told in those words', () => {
     const file = join(folder, 'my-esp32.json');
     writeFileSync(file, example.replace('"0x00290000"', '"0x002b0000"'));
-    const { code, message } = failure(() => boardType('my-esp32.json', folder));
+    const { code, message } = failureOf(() => boardType('my-esp32.json', folder));
     expect(chapter).toContain(`${code}  ${message.replace(`${folder}/`, '')}\n`);
   });
 

@@ -14,7 +14,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { TraceLine } from '../host/check/types.ts';
-import { Failure } from '../host/failure.ts';
 import type { Client } from '../host/testbed/client.ts';
 import { connect, startDaemon, stopTestbed } from '../host/testbed/client.ts';
 import type { TestbedConfig } from '../host/testbed/config.ts';
@@ -26,6 +25,10 @@ import { statePaths } from '../host/testbed/state.ts';
 import { createTraceLog } from '../host/testbed/tracelog.ts';
 import { readTrace } from '../host/trace/file.ts';
 import { firmwareBundle, obedientBundle } from './testbed/fixture.ts';
+import { failureIn, until as within } from './fixtures/failure.ts';
+
+/** What is waited for comes within so long, ms. */
+const until = (what: string, holds: () => boolean | Promise<boolean>): Promise<void> => within(what, holds, 10_000);
 
 const FLASH = { sectorBytes: 4096, sectors: 64, programBytes: 4 };
 const NUMBER = [{ name: 'x', kind: 'f32', count: 0 }];
@@ -85,23 +88,6 @@ function config(state: string, more: Partial<TestbedConfig> = {}): TestbedConfig
   };
 }
 
-async function failure(promise: Promise<unknown>): Promise<Failure> {
-  const error = await promise.then(
-    () => new Error('nothing was thrown'),
-    (e: unknown) => e,
-  );
-  if (error instanceof Failure) return error;
-  throw error;
-}
-
-async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const end = performance.now() + 10_000;
-  while (!(await holds())) {
-    if (performance.now() > end) throw new Error(`never came: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
 /** How a daemon is ended that a failed test left behind: by its own id. */
 afterEach(async () => {
   for (const state of states.splice(0)) {
@@ -147,8 +133,8 @@ describe('the daemon', () => {
     await until('the record', async () => (await lab.records()).length === 3);
 
     expect((await lab.request('one', 'interrupted')).why).toMatch(/^hang/);
-    expect(await failure(lab.request('one', 'nonsense'))).toMatchObject({ code: 'E_VERB' });
-    expect(await failure(lab.request('four', 'hello'))).toMatchObject({ code: 'E_BOARD', exit: 3 });
+    expect(await failureIn(lab.request('one', 'nonsense'))).toMatchObject({ code: 'E_VERB' });
+    expect(await failureIn(lab.request('four', 'hello'))).toMatchObject({ code: 'E_BOARD', exit: 3 });
 
     const pids = [(await lab.info()).pid, ...lab.boards().map((b) => b.pid)];
     await lab.close();
@@ -156,7 +142,7 @@ describe('the daemon', () => {
     for (const pid of pids) expect(existsSync(`/proc/${pid}`)).toBe(false);
     expect(processesOf(setup.stateDir)).toEqual([]);
     expect(existsSync(statePaths(setup.stateDir).socket)).toBe(false);
-    const error = await failure(connect(setup.stateDir));
+    const error = await failureIn(connect(setup.stateDir));
     expect(error).toMatchObject({ code: 'E_NO_TESTBED', exit: 3, next: 'npx understudy testbed up' });
   });
 
@@ -172,14 +158,14 @@ describe('the daemon', () => {
     process.kill(before.pid, 'SIGKILL');
     await until('the news', () => states.includes('one off'));
     expect(lab.boards()[0]).toMatchObject({ powered: false, port: before.port, why: 'its process was killed' });
-    const off = await failure(lab.request('one', 'hello'));
+    const off = await failureIn(lab.request('one', 'hello'));
     expect(off).toMatchObject({ code: 'E_OFF', exit: 3 });
     expect(off.next).toContain('power one on');
     expect((await lab.request('two', 'hello')).board).toBe('two');
     await lab.power('one', true);
     expect(lab.boards()[0]).toMatchObject({ powered: true, port: before.port, boots: 2 });
     expect([...((await lab.request('one', 'read', { at: 8, length: 4 })).bytes as Uint8Array)]).toEqual([1, 2, 3, 4]);
-    expect(await failure(openSerial(before.port))).toMatchObject({ code: 'E_BUSY', exit: 5 });
+    expect(await failureIn(openSerial(before.port))).toMatchObject({ code: 'E_BUSY', exit: 5 });
     await lab.power('one', false);
     await lab.power('one', true);
     expect(lab.boards()[0]).toMatchObject({ powered: true, boots: 3 });
@@ -198,15 +184,15 @@ describe('the daemon', () => {
 
   it('a board that fails is told from one that hangs, and neither stops the others', async () => {
     const lab = await startDaemon(config('faults', { world: null }));
-    const waits = failure(lab.request('one', 'throw', {}, 300));
+    const waits = failureIn(lab.request('one', 'throw', {}, 300));
     await until('its restart', () => lab.boards()[0]?.boots === 2);
     expect(await waits).toMatchObject({ code: 'E_TIMEOUT', exit: 6 });
-    const hang = await failure(lab.request('two', 'hang', {}, 300));
+    const hang = await failureIn(lab.request('two', 'hang', {}, 300));
     expect(hang).toMatchObject({ code: 'E_TIMEOUT', exit: 6 });
     expect(hang.message).toContain('two');
     expect((await lab.request('one', 'hello')).board).toBe('one');
     expect((await lab.request('three', 'hello')).board).toBe('three');
-    expect(await failure(lab.request('two', 'hello', {}, 200))).toMatchObject({ code: 'E_TIMEOUT' });
+    expect(await failureIn(lab.request('two', 'hello', {}, 200))).toMatchObject({ code: 'E_TIMEOUT' });
     // Switching it off and on helps, however stuck it is.
     await lab.power('two', false);
     await lab.power('two', true);
@@ -219,33 +205,33 @@ describe('the daemon', () => {
     const bundle = join(folder, 'broken.js');
     writeFileSync(bundle, 'var understudy = { boot: function () { throw new Error("as told"); } };');
     const setup = config('broken', { bundle });
-    const error = await failure(startDaemon(setup));
+    const error = await failureIn(startDaemon(setup));
     expect(error).toMatchObject({ code: 'E_BOARD_FAULT', exit: 9 });
     expect(error.message).toContain('as told');
     expect(readFileSync(statePaths(setup.stateDir).log, 'utf8')).toContain('as told');
     const world = config('no-world', { world: { module: join(folder, 'nowhere.ts'), options: {} } });
-    expect(await failure(startDaemon(world))).toMatchObject({ code: 'E_WORLD', exit: 2 });
+    expect(await failureIn(startDaemon(world))).toMatchObject({ code: 'E_WORLD', exit: 2 });
     const nothing = config('no-bundle', { bundle: join(folder, 'nowhere.js') });
-    expect(await failure(startDaemon(nothing))).toMatchObject({ code: 'E_BUNDLE', exit: 9 });
+    expect(await failureIn(startDaemon(nothing))).toMatchObject({ code: 'E_BUNDLE', exit: 9 });
     const size = config('size');
     mkdirSync(join(size.stateDir, 'flash'), { recursive: true });
     writeFileSync(join(size.stateDir, 'flash', 'one.nor'), 'short');
-    expect(await failure(startDaemon(size))).toMatchObject({ code: 'E_FLASH_FILE', exit: 9 });
+    expect(await failureIn(startDaemon(size))).toMatchObject({ code: 'E_FLASH_FILE', exit: 9 });
   });
 
   it('is the only one of its state folder, and its death leaves nothing behind that matters', async () => {
     const setup = config('alone', { world: null });
-    expect(await failure(connect(setup.stateDir))).toMatchObject({ code: 'E_NO_TESTBED', exit: 3 });
+    expect(await failureIn(connect(setup.stateDir))).toMatchObject({ code: 'E_NO_TESTBED', exit: 3 });
     const lab = await startDaemon(setup);
     const { pid } = await lab.info();
-    const second = await failure(startDaemon(setup));
+    const second = await failureIn(startDaemon(setup));
     expect(second).toMatchObject({ code: 'E_BUSY', exit: 5 });
     expect(second.message).toContain(`process ${pid}`);
     // Even where its socket was taken away.
     rmSync(statePaths(setup.stateDir).socket);
-    expect(await failure(startDaemon(setup))).toMatchObject({ code: 'E_BUSY', exit: 5 });
-    const waits = failure(lab.request('one', 'nothing-hears-this', {}, 5000).then(() => lab.request('one', 'hang')));
-    const hangs = failure(lab.request('two', 'hang'));
+    expect(await failureIn(startDaemon(setup))).toMatchObject({ code: 'E_BUSY', exit: 5 });
+    const waits = failureIn(lab.request('one', 'nothing-hears-this', {}, 5000).then(() => lab.request('one', 'hang')));
+    const hangs = failureIn(lab.request('two', 'hang'));
     process.kill(pid, 'SIGKILL');
     expect(await hangs).toMatchObject({ code: 'E_GONE', exit: 6 });
     await waits;
@@ -317,7 +303,10 @@ describe('the daemon', () => {
 
   it('runs without Perl on pipes, or says what is missing', async () => {
     const setup = config('pipes', { world: null });
-    expect(await failure(startDaemon(setup, { perl: '/nowhere/perl' }))).toMatchObject({ code: 'E_NO_PERL', exit: 3 });
+    expect(await failureIn(startDaemon(setup, { perl: '/nowhere/perl' }))).toMatchObject({
+      code: 'E_NO_PERL',
+      exit: 3,
+    });
     const lab = await startDaemon({ ...setup, line: 'auto' }, { perl: '/nowhere/perl' });
     expect(lab.boards()[0]?.port).toBe('');
     expect((await lab.info()).line).toBe('pipe');
@@ -331,7 +320,7 @@ describe('the daemon', () => {
   it('attaches a real board by its port, and tells when it goes away', async () => {
     const setup = config('real', { world: null });
     const board = (port: string) => [{ name: 'far', kind: 'real' as const, type: 'x', port }];
-    const missing = failure(startDaemon({ ...setup, boards: board('/dev/pts/99999') }));
+    const missing = failureIn(startDaemon({ ...setup, boards: board('/dev/pts/99999') }));
     expect(await missing).toMatchObject({ code: 'E_NO_PORT', exit: 3 });
 
     // A board that is no part of the testbed: its port is a serial port like any.
@@ -365,11 +354,11 @@ describe('the daemon', () => {
       const lab = await startDaemon({ ...setup, boards: board(path) });
       expect(lab.boards()).toMatchObject([{ name: 'far', kind: 'real', port: path, powered: true }]);
       expect((await lab.request('far', 'hello')).board).toBe('far');
-      expect(await failure(lab.power('far', false))).toMatchObject({ code: 'E_POWER', exit: 2 });
+      expect(await failureIn(lab.power('far', false))).toMatchObject({ code: 'E_POWER', exit: 2 });
       far.kill('SIGKILL');
       await until('the news', () => lab.boards()[0]?.powered === false);
-      expect(await failure(lab.request('far', 'hello'))).toMatchObject({ code: 'E_UNPLUGGED', exit: 6 });
-      expect(await failure(lab.power('far', true))).toMatchObject({ exit: 3 });
+      expect(await failureIn(lab.request('far', 'hello'))).toMatchObject({ code: 'E_UNPLUGGED', exit: 6 });
+      expect(await failureIn(lab.power('far', true))).toMatchObject({ exit: 3 });
       await lab.close();
     } finally {
       far.kill('SIGKILL');
@@ -396,7 +385,7 @@ describe('the daemon', () => {
     const seen: number[] = [];
     // Bytes that are no image: carried whole, and refused by the board.
     const image = { bytes: new Uint8Array(40_000).fill(7), hash: '0123456789abcdef' };
-    const upload = failure(lab.upload('one', 'active', image, (p) => seen.push(p.done)));
+    const upload = failureIn(lab.upload('one', 'active', image, (p) => seen.push(p.done)));
     expect((await lab.request('one', 'hello')).board).toBe('one');
     const error = await upload;
     expect(error.code).toMatch(/^E_/);

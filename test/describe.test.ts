@@ -14,8 +14,9 @@ import { JsonError, parseJson } from '../host/describe/json.ts';
 import { boardTypes, readSystem, readTestbed, readUpgrade } from '../host/describe/read.ts';
 import type { Problem } from '../host/describe/shape.ts';
 import { nearest } from '../host/describe/shape.ts';
-import { Failure } from '../host/failure.ts';
+import type { Failure } from '../host/failure.ts';
 import { preflight } from '../host/operate/preflight.ts';
+import { failureOf } from './fixtures/failure.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const SCHEMAS = join(ROOT, 'host/describe/schema');
@@ -35,16 +36,6 @@ function write(value: unknown, name = 'file'): string {
   const file = join(folder, `${name}${files++}.json`);
   writeFileSync(file, typeof value === 'string' ? value : JSON.stringify(value, null, 2));
   return file;
-}
-
-function failure(run: () => unknown): Failure {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof Failure) return error;
-    throw error;
-  }
-  throw new Error('it was not refused');
 }
 
 /** `file:line:column: path: reason` lines without the file's folder. */
@@ -201,17 +192,17 @@ describe('JSON with places', () => {
     ['', ':1:1: line 1, column 1: a value should stand here; the file ends'],
   ])('%j', (text, wanted) => {
     const file = write(text);
-    expect(failure(() => readSystem(file))).toMatchObject({ code: 'E_JSON', exit: 2, message: `${file}${wanted}` });
+    expect(failureOf(() => readSystem(file))).toMatchObject({ code: 'E_JSON', exit: 2, message: `${file}${wanted}` });
   });
 
   test('a file that is not there, or is a folder', () => {
     const file = join(folder, 'nowhere.json');
-    expect(failure(() => readUpgrade(file))).toMatchObject({
+    expect(failureOf(() => readUpgrade(file))).toMatchObject({
       code: 'E_NO_FILE',
       exit: 2,
       message: `there is no upgrade description at ${file}`,
     });
-    expect(failure(() => readTestbed(folder))).toMatchObject({
+    expect(failureOf(() => readTestbed(folder))).toMatchObject({
       code: 'E_NO_FILE',
       exit: 2,
       message: `${folder} is a folder, no testbed description`,
@@ -230,7 +221,7 @@ describe('the shape of a file', () => {
     file.components.telemetry.drives = ['radio', 'radio'];
     file.durability = 'allways';
     file.devices.constructor = file.devices.gyro;
-    const error = failure(() => readSystem(write(file)));
+    const error = failureOf(() => readSystem(write(file)));
     expect(error).toMatchObject({ code: 'E_DESCRIPTION', exit: 7 });
     const wanted = 'wanted letters, digits, - and _, a letter first, at most 48, and no word that every object has';
     expect(linesOf(error).map((line) => line.replace(/^\d+:\d+: /, ''))).toEqual([
@@ -248,7 +239,7 @@ describe('the shape of a file', () => {
 
   test('the place is that of the value, or of what it is missing in', () => {
     const file = write('{ "understudy": 1,\n  "name": 7,\n  "components": {\n    "a": {\n "board": "b" } } }');
-    expect(linesOf(failure(() => readSystem(file)))).toEqual([
+    expect(linesOf(failureOf(() => readSystem(file)))).toEqual([
       '2:11: name: is the number 7; wanted its name',
       '4:10: components.a.module: missing; wanted path of its module, from this file',
     ]);
@@ -257,21 +248,21 @@ describe('the shape of a file', () => {
   test('no more than a dozen are printed', () => {
     const file = system();
     for (let i = 0; i < 20; i++) file[`nonsense${i}`] = i;
-    const lines = linesOf(failure(() => readSystem(write(file))));
+    const lines = linesOf(failureOf(() => readSystem(write(file))));
     expect(lines).toHaveLength(13);
     expect(lines[12]).toBe('… and 8 more');
   });
 
   test('a format of another release, and a whole that is no object', () => {
-    expect(linesOf(failure(() => readSystem(write({ ...system(), understudy: 2 }))))).toEqual([
+    expect(linesOf(failureOf(() => readSystem(write({ ...system(), understudy: 2 }))))).toEqual([
       '2:17: understudy: is the number 2; wanted the format of this file, one of 1',
     ]);
-    expect(linesOf(failure(() => readTestbed(write([]))))).toEqual(['1:1: the file: is a list; wanted a testbed']);
+    expect(linesOf(failureOf(() => readTestbed(write([]))))).toEqual(['1:1: the file: is a list; wanted a testbed']);
   });
 
   test('a real board needs a port', () => {
     const testbed = { understudy: 1, boards: { one: { kind: 'real', type: 'pico' } } };
-    expect(linesOf(failure(() => readTestbed(write(testbed))))).toEqual([
+    expect(linesOf(failureOf(() => readTestbed(write(testbed))))).toEqual([
       '4:12: boards.one.port: missing; a real board needs one: a path, or id:<usb serial>',
     ]);
   });
@@ -458,7 +449,7 @@ describe('a system', () => {
     ],
   ];
   test.each(refused)('refused: %s', (_, change, wanted) => {
-    const error = failure(() => compiled(change));
+    const error = failureOf(() => compiled(change));
     expect(error).toMatchObject({ code: 'E_DESCRIPTION', exit: 7 });
     expect(error.next).toMatch(/^mend .*\.json$/);
     expect(error.message).toMatch(wanted);
@@ -478,7 +469,7 @@ describe('a system', () => {
     ['wheels', 'accept', /has no acceptance test accept\.wheel for an output that it drives \(PROTOCOL 4\.1\)$/],
   ] as const)('refused: a module of %s without %s', (name, list, wanted) => {
     const modules = { ...MODULES, [name]: { ...(MODULES[name] as ModuleInfo), [list]: [] } };
-    const error = failure(() => compiled(undefined, modules));
+    const error = failureOf(() => compiled(undefined, modules));
     expect(error).toMatchObject({ code: 'E_DESCRIPTION', exit: 7 });
     expect(error.message).toContain(`: components.${name}.module: `);
     expect(error.message).toMatch(wanted);
@@ -589,7 +580,7 @@ describe('an upgrade', () => {
   });
 
   test('a changed type that would cross the border: pair, fields, and the module that is missing', () => {
-    const receiver = failure(() => upgraded((f) => delete f.components.controller));
+    const receiver = failureOf(() => upgraded((f) => delete f.components.controller));
     expect(receiver).toMatchObject({ code: 'E_SCHEMA', exit: 7 });
     expect(receiver.message).toBe(
       'estimator>controller Attitude.euler f32[3]→- Attitude.q -→f32[4]\n' +
@@ -597,7 +588,7 @@ describe('an upgrade', () => {
     );
     expect(receiver.next).toBe('add controller to the upgrade’s components, with a module that knows the new format');
 
-    const sender = failure(() =>
+    const sender = failureOf(() =>
       upgraded((f) => {
         delete f.components.estimator;
         f.messages.Attitude = { fields: { euler: 'f64[3]', rates: 'f32[3]' } };
@@ -607,7 +598,7 @@ describe('an upgrade', () => {
       /^estimator>controller Attitude\.euler f32\[3\]→f64\[3\]\n.* no new version of estimator,/,
     );
 
-    const both = failure(() =>
+    const both = failureOf(() =>
       upgraded((f) => {
         f.messages.Health = { fields: { ok: 'u8' } };
         f.messages.Torque = { fields: { torque: 'f32[3]' }, perSecond: 9 };
@@ -733,7 +724,7 @@ describe('an upgrade', () => {
       wheels: MODULES.wheels,
       extra: info('7', [], [], ['radio']),
     };
-    const error = failure(() => upgraded(change, modules as Modules, base));
+    const error = failureOf(() => upgraded(change, modules as Modules, base));
     expect(error).toMatchObject({ code: 'E_DESCRIPTION', exit: 7 });
     expect(error.message).toMatch(wanted);
     expect(error.message).toMatch(/\.json:[1-9][0-9]*:[1-9][0-9]*: /);
@@ -744,7 +735,7 @@ describe('an upgrade', () => {
       f.components.sink = { module: 's.ts', board: 'compute' };
       f.components.controller.sends.Torque.push('sink');
     });
-    const error = failure(() =>
+    const error = failureOf(() =>
       upgraded(
         (f) => Object.assign(f, { components: { sink: null, estimator: f.components.estimator }, messages: {} }),
         NEW,
@@ -755,7 +746,7 @@ describe('an upgrade', () => {
   });
 
   test('a component with no module to handle what it will be sent', () => {
-    const error = failure(() => upgraded(() => undefined, { ...NEW, controller: info('f') }));
+    const error = failureOf(() => upgraded(() => undefined, { ...NEW, controller: info('f') }));
     expect(error.message).toMatch(
       /: components\.controller\.module: has no handler on\.Attitude, which estimator sends it$/,
     );

@@ -6,7 +6,7 @@ import { JOURNAL_RESERVE } from '../firmware/limits.ts';
 import { courseOf, ringOf, versionsOf, WAYS } from '../host/bench/durable-work.ts';
 import { durabilityText } from '../host/bench/durable-text.ts';
 import { statusText } from '../host/command/status.ts';
-import { EXIT, Failure } from '../host/failure.ts';
+import { EXIT } from '../host/failure.ts';
 import { journalAdvice, journalFailure, troubleOf } from '../host/journal.ts';
 import { changedText } from '../host/mutants/core.ts';
 import type { Rates } from '../host/operate/durability.ts';
@@ -16,21 +16,12 @@ import { journalTrouble, systemStatus } from '../host/operate/status.ts';
 import { createTeller } from '../host/trace/text.ts';
 import type { Rig, RigOptions } from './fixtures/lab.ts';
 import { ACTUATOR, base, bring, CONTROLLER, ESTIMATOR, SPARE, upgradeOf } from './fixtures/lab.ts';
+import { failureIn } from './fixtures/failure.ts';
 
 const GUARDED = base((plan) => {
   plan.durability = 'guard';
 });
 const PAIR = { [ESTIMATOR]: { board: SPARE }, [CONTROLLER]: {} };
-
-async function failure(work: Promise<unknown>): Promise<Failure> {
-  try {
-    await work;
-  } catch (error) {
-    if (error instanceof Failure) return error;
-    throw error;
-  }
-  throw new Error('nothing was thrown');
-}
 
 async function staged(options: RigOptions = {}, name = 'pair'): Promise<Rig> {
   const rig = await bring({ version: GUARDED, ...options });
@@ -159,7 +150,7 @@ describe('what becomes of a journal has a code, a cause, a next step, and exit c
     );
     // what was reverted for it may be tried again, but not with this board
     await rig.stage(upgradeOf(GUARDED, { name: 'again', components: { [ACTUATOR]: {} } }));
-    const refused = await failure(rig.start());
+    const refused = await failureIn(rig.start());
     expect(refused).toMatchObject({ code: 'E_JOURNAL_WORN', exit: EXIT.boardFault });
     expect(refused.message).toMatch(/; nothing was started$/);
     expect(rig.check().violations).toEqual([]);
@@ -219,7 +210,7 @@ describe('what becomes of a journal has a code, a cause, a next step, and exit c
         spoiled++;
       }
     });
-    const lost = await failure(guard(rig.lab, 60_000));
+    const lost = await failureIn(guard(rig.lab, 60_000));
     expect(spoiled).toBeGreaterThan(3);
     expect(lost.exit).toBe(EXIT.boardFault);
     expect(lost.code).toBe('E_JOURNAL_UNREADABLE');
@@ -261,14 +252,14 @@ describe('words, and power that goes while one is in hand', () => {
   test('a board without power: a start is refused and says so; a stalled end says what brings it back', async () => {
     const rig = await staged();
     await rig.lab.power('sensors', false);
-    const refused = await failure(start(rig.lab));
+    const refused = await failureIn(start(rig.lab));
     expect(refused).toMatchObject({ code: 'E_OFF', exit: EXIT.noBoard });
     expect(refused.message).toBe('board sensors has no power; a start would wait for it');
     await rig.lab.power('sensors', true);
     await rig.wait(4000);
     expect((await rig.start()).cut).toBe('start');
     await rig.lab.power('sensors', false);
-    const stalled = await failure(end(rig.lab, 'commit'));
+    const stalled = await failureIn(end(rig.lab, 'commit'));
     expect(stalled).toMatchObject({ code: 'E_STALLED', exit: EXIT.link });
     expect(stalled.message).toMatch(/it waits for board sensors/);
     expect(stalled.next).toBe(

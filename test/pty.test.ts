@@ -4,21 +4,12 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { Failure } from '../host/failure.ts';
+import type { Failure } from '../host/failure.ts';
 import { deviceBody, PIPE, pipeMessage, pipeReader, readDeviceBody } from '../host/testbed/pipe.ts';
 import { choosePort, holders, listPorts, portFailure } from '../host/testbed/ports.ts';
 import { launchWithPtys } from '../host/testbed/pty.ts';
 import { openSerial } from '../host/testbed/serial.ts';
-
-function failureOf(fn: () => unknown): Failure {
-  try {
-    fn();
-  } catch (error) {
-    if (error instanceof Failure) return error;
-    throw error;
-  }
-  throw new Error('nothing was thrown');
-}
+import { failureOf } from './fixtures/failure.ts';
 
 const ECHO = `
   const tty = require('node:tty');

@@ -11,7 +11,6 @@ import { encodeLine, LINE_OUTPUT } from '../hal/line.ts';
 import { root } from '../host/build/root.ts';
 import { ofKind } from '../host/describe/testbed.ts';
 import { readTestbed } from '../host/describe/read.ts';
-import { Failure } from '../host/failure.ts';
 import { assemble } from '../host/testbed/assemble.ts';
 import { createBusLine, lineCrc } from '../host/testbed/busline.ts';
 import type { Client } from '../host/testbed/client.ts';
@@ -21,6 +20,10 @@ import { deviceBody } from '../host/testbed/pipe.ts';
 import { withPrograms } from '../host/testbed/programs.ts';
 import { createQmp } from '../host/testbed/qmp.ts';
 import { obedientBundle } from './testbed/fixture.ts';
+import { failureIn, until as within } from './fixtures/failure.ts';
+
+/** What is waited for comes within so long, ms. */
+const until = (what: string, holds: () => boolean | Promise<boolean>): Promise<void> => within(what, holds, 20_000);
 
 const FLASH = { sectorBytes: 4096, sectors: 64, programBytes: 4 };
 const NUMBER = [{ name: 'x', kind: 'f32', count: 0 }];
@@ -90,23 +93,6 @@ function engineBoard(name: string, more: Partial<TestbedBoard> = {}): TestbedBoa
   return { name, kind: 'engine', type: 'linux-duktape', engine: 'duktape', program, flash: FLASH, ...more };
 }
 
-async function failure(promise: Promise<unknown>): Promise<Failure> {
-  const error = await promise.then(
-    () => new Error('nothing was thrown'),
-    (e: unknown) => e,
-  );
-  if (error instanceof Failure) return error;
-  throw error;
-}
-
-async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const end = performance.now() + 20_000;
-  while (!(await holds())) {
-    if (performance.now() > end) throw new Error(`never came: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
 /** Packets of the device bus end with their CRC-32 (PROTOCOL 2.2). */
 function packet(...bytes: number[]): Uint8Array {
   const out = Buffer.from([...bytes, 0, 0, 0, 0]);
@@ -149,7 +135,7 @@ describe('boards of several kinds', () => {
     process.kill(before.pid, 'SIGKILL');
     await until('the news', () => states.includes('engine off'));
     expect(lab.boards()[1]).toMatchObject({ powered: false, port: before.port, why: 'its process was killed' });
-    expect(await failure(lab.request('engine', 'hello'))).toMatchObject({ code: 'E_OFF', exit: 3 });
+    expect(await failureIn(lab.request('engine', 'hello'))).toMatchObject({ code: 'E_OFF', exit: 3 });
     await lab.power('engine', true);
     expect(lab.boards()[1]).toMatchObject({ powered: true, port: before.port, boots: 2 });
     const kept = (await lab.request('engine', 'read', { at: 8, length: 4 })).bytes as Uint8Array;
@@ -158,7 +144,7 @@ describe('boards of several kinds', () => {
     await lab.request('engine', 'reset');
     await until('its own boot', () => lab.boards()[1]?.boots === 3 && states.includes('engine reset'));
     expect((await lab.request('engine', 'hello')).board).toBe('engine');
-    await failure(lab.request('engine', 'throw', {}, 300));
+    await failureIn(lab.request('engine', 'throw', {}, 300));
     await until('its restart', () => lab.boards()[1]?.boots === 4);
     expect((await lab.request('engine', 'hello')).board).toBe('engine');
     expect((await lab.request('engine', 'interrupted')).why).toMatch(/^hang/);
@@ -168,16 +154,16 @@ describe('boards of several kinds', () => {
 
   it('a program that cannot run is a clear error, and nothing is left', async () => {
     const nothing = config('no-bundle', [engineBoard('engine')], { bundle: join(folder, 'nowhere.js') });
-    const error = await failure(startDaemon(nothing));
+    const error = await failureIn(startDaemon(nothing));
     expect(error).toMatchObject({ code: 'E_BOARD_FAULT', exit: 9 });
     expect(error.message).toContain('cannot read the board bundle');
     const broken = join(folder, 'broken.js');
     writeFileSync(broken, 'var understudy = { boot: function () { throw new Error("as told"); } };');
-    const thrown = await failure(startDaemon(config('broken', [engineBoard('engine')], { bundle: broken })));
+    const thrown = await failureIn(startDaemon(config('broken', [engineBoard('engine')], { bundle: broken })));
     expect(thrown).toMatchObject({ code: 'E_BOARD_FAULT', exit: 9 });
     expect(thrown.message).toContain('as told');
     const missing = engineBoard('engine', { program: join(folder, 'nowhere') });
-    expect(await failure(startDaemon(config('no-program', [missing])))).toMatchObject({ code: 'E_BOARD_FAULT' });
+    expect(await failureIn(startDaemon(config('no-program', [missing])))).toMatchObject({ code: 'E_BOARD_FAULT' });
   }, 60_000);
 });
 
@@ -192,7 +178,7 @@ describe('the emulator', () => {
     process.env.PATH = `${bin}${delimiter}${path}`;
     try {
       const board = engineBoard('engine', { kind: 'emulated', type: 'mps2-an385' });
-      const error = await failure(startDaemon(config('dies', [board])));
+      const error = await failureIn(startDaemon(config('dies', [board])));
       expect(error).toMatchObject({ code: 'E_QEMU', exit: 9 });
       expect(error.message).toContain('no such machine');
       expect(error.next).toContain('qemu-system-arm');
@@ -208,10 +194,10 @@ describe('the emulator', () => {
     process.env.UNDERSTUDY_ESPRUINO = join(folder, 'nowhere');
     try {
       const board = engineBoard('engine', { kind: 'emulated', type: 'mps2-an385' });
-      const qemu = await failure(withPrograms([board]));
+      const qemu = await failureIn(withPrograms([board]));
       expect(qemu).toMatchObject({ code: 'E_TOOL', exit: 7 });
       expect(qemu.next).toContain('qemu-system-arm');
-      const other = await failure(withPrograms([engineBoard('engine', { engine: 'espruino' })]));
+      const other = await failureIn(withPrograms([engineBoard('engine', { engine: 'espruino' })]));
       expect(other).toMatchObject({ code: 'E_TOOL', exit: 7 });
       expect(other.message).toContain('UNDERSTUDY_ESPRUINO');
     } finally {
@@ -296,6 +282,6 @@ describe('kinds of board in a testbed file', () => {
       boards: 'duktape',
       speed: 2,
     };
-    expect(await failure(assemble(options))).toMatchObject({ code: 'E_USAGE', exit: 2 });
+    expect(await failureIn(assemble(options))).toMatchObject({ code: 'E_USAGE', exit: 2 });
   });
 });

@@ -8,7 +8,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { check } from '../host/check/check.ts';
 import type { TraceLine } from '../host/check/types.ts';
-import { Failure } from '../host/failure.ts';
+import type { Failure } from '../host/failure.ts';
 import { lineChart, sparkline, textChart, ticksOf } from '../host/trace/chart.ts';
 import { colourWanted, renderSvg, renderText } from '../host/trace/diagram.ts';
 import type { Reading } from '../host/trace/file.ts';
@@ -17,6 +17,7 @@ import { readHistory } from '../host/trace/history.ts';
 import { phases, phasesText, recoveries } from '../host/trace/phases.ts';
 import { createTeller } from '../host/trace/text.ts';
 import { mission } from './traceworld.ts';
+import { failureIn } from './fixtures/failure.ts';
 
 const RECOVERY = mission({ badFrom: 8, until: 1200, start: 430 });
 const COMMIT = mission({ badFrom: 0, until: 1200, start: 430, commit: 950 });
@@ -96,16 +97,6 @@ async function all(text: string, size = 7, reading?: Reading): Promise<TraceLine
   return out;
 }
 
-async function failureOf(run: Promise<unknown>): Promise<Failure> {
-  try {
-    await run;
-  } catch (error) {
-    if (error instanceof Failure) return error;
-    throw error;
-  }
-  throw new Error('it did not fail');
-}
-
 describe('trace files', () => {
   const header: TraceLine = { v: 1, trace: 'understudy', processes: [[0, 's/0', 'one']] };
   const stepWith = (data: unknown): TraceLine => ({
@@ -162,10 +153,10 @@ describe('trace files', () => {
       expect(read.incomplete).toBe(false);
       expect(check(read.lines)).toEqual(check(RECOVERY));
       expect(check(read.lines).violations).toEqual([]);
-      const missing = await failureOf(readTrace(join(folder, 'b')));
+      const missing = await failureIn(readTrace(join(folder, 'b')));
       expect([missing.code, missing.exit]).toEqual(['E_FILE', 2]);
       const writer = createTraceWriter(join(folder, 'no', 'such'), header);
-      expect((await failureOf(writer.close())).code).toBe('E_FILE');
+      expect((await failureIn(writer.close())).code).toBe('E_FILE');
     } finally {
       rmSync(folder, { recursive: true });
     }
@@ -193,7 +184,7 @@ describe('trace files', () => {
       ['nonsense', /:1: not a line of a trace/],
     ];
     for (const [text, why] of cases) {
-      const failure = await failureOf(all(text));
+      const failure = await failureIn(all(text));
       expect(failure.message).toMatch(why);
       expect(failure.code).toBe('E_TRACE');
       expect(failure.next).not.toBe('');
