@@ -4,7 +4,7 @@
 
 import type { Message, Pid } from './core/types.ts';
 import { HELD_MAX } from './core/limits.ts';
-import { QUEUE_MAX, QUEUE_MIN, REPEAT_MAX_MS, REPEAT_MS, WINDOW } from './limits.ts';
+import { PATIENCE_KEPT, QUEUE_MAX, QUEUE_MIN, REPEAT_MAX_MS, REPEAT_MS, WINDOW } from './limits.ts';
 import { ready } from './peer.ts';
 import type { Outgoing, Runtime } from './state.ts';
 import { boardOf, boardTime } from './state.ts';
@@ -28,6 +28,7 @@ export function outgoingOf(rt: Runtime, from: Pid, device: number, to: Pid): Out
     due: 0,
     repeatMs: REPEAT_MS,
     recover: 0,
+    roundTripMs: 0,
     timed: -1,
     timedAt: 0,
     ackedQ: 0,
@@ -84,16 +85,19 @@ function repeatHead(rt: Runtime, outgoing: Outgoing, board: number): void {
 }
 
 /**
- * A board is busy, or a bus slow: patience follows what acknowledgements take (as RFC 6298 does, simplified). What was
- * repeated tells nothing; so patience stays as long as it has become until a message is acknowledged that was not, or a
- * slow receiver would be sent everything twice for ever.
+ * A receiver is busy, or a bus slow: patience follows what acknowledgements take (as RFC 6298 does, simplified). What was
+ * repeated tells nothing of it (Karn), so what repeats have made of patience goes by and by: were it all gone with the
+ * next acknowledgement, a slow receiver would be sent everything twice for ever; did it stay, then on a bus that loses
+ * packets, where hardly any message passes without a repeat before it, patience would only grow.
  */
-function learnRoundTrip(rt: Runtime, outgoing: Outgoing, number: number): void {
-  if (outgoing.timed < 0 || number < outgoing.timed) return;
-  const ms = boardTime(rt) - outgoing.timedAt;
-  rt.roundTripMs = rt.roundTripMs === 0 ? ms : rt.roundTripMs + (ms - rt.roundTripMs) / 8;
-  outgoing.timed = -1;
-  outgoing.repeatMs = Math.min(Math.max(REPEAT_MS, 3 * rt.roundTripMs), REPEAT_MAX_MS);
+function learn(outgoing: Outgoing, number: number, now: number): void {
+  if (outgoing.timed >= 0 && number >= outgoing.timed) {
+    const ms = now - outgoing.timedAt;
+    outgoing.roundTripMs += outgoing.roundTripMs === 0 ? ms : (ms - outgoing.roundTripMs) / 8;
+    outgoing.timed = -1;
+  }
+  const least = Math.min(Math.max(REPEAT_MS, 3 * outgoing.roundTripMs), REPEAT_MAX_MS);
+  outgoing.repeatMs = Math.max(least, PATIENCE_KEPT * outgoing.repeatMs);
 }
 
 /** Nothing of this channel is under way any more. */
@@ -101,6 +105,7 @@ export function clear(outgoing: Outgoing): void {
   outgoing.queue = [];
   outgoing.flying = 0;
   outgoing.repeatMs = REPEAT_MS;
+  outgoing.timed = -1;
 }
 
 /** The channel begins again: its receiver, or its sender, is another than before. */
@@ -108,7 +113,6 @@ export function renew(outgoing: Outgoing): void {
   clear(outgoing);
   outgoing.ackedQ = 0;
   outgoing.recover = 0;
-  outgoing.timed = -1;
   outgoing.base = 0;
 }
 
@@ -160,10 +164,11 @@ export function acknowledged(rt: Runtime, outgoing: Outgoing, number: number, ep
     gone++;
   }
   if (gone === 0) return;
-  learnRoundTrip(rt, outgoing, number);
+  const now = boardTime(rt);
+  learn(outgoing, number, now);
   outgoing.queue.splice(0, gone);
   outgoing.flying = Math.max(0, outgoing.flying - gone);
-  outgoing.due = boardTime(rt) + outgoing.repeatMs;
+  outgoing.due = now + outgoing.repeatMs;
   const board = boardOf(rt, outgoing.to);
   if (number >= outgoing.recover) outgoing.recover = 0;
   else if (outgoing.flying > 0 && board >= 0 && board !== rt.board && ready(rt, board)) {

@@ -13,6 +13,8 @@ export const FORGET_MARKS = 64;
 /** Time after which an unacknowledged packet is repeated, ms; doubles up to the second figure. */
 export const REPEAT_MS = 25;
 export const REPEAT_MAX_MS = 400;
+/** With each acknowledgement so much is left of the patience that came by repeats. */
+export const PATIENCE_KEPT = 0.75;
 /** How long a board that begins anew waits for the others before it begins alone, ms. */
 export const GATHER_MS = 3000;
 /** Steps of processes in one call of the board; the rest is done in the next, so that the line stays alive. */
@@ -33,6 +35,8 @@ export const JOURNAL_SALT = 0x4a444e55;
 export const JOURNAL_BYTES_MIN = 16384;
 /** Of the ring this much is kept for one cut, and the bases of all processes once more: markers, reports, what is held. */
 export const RESERVE_BYTES = 6144;
+/** Records go to the ring in batches of so many bytes at most, if it is not one alone: a ring keeps place for a copy. */
+export const WRITE_MAX = 6144;
 /** A base is written in records of so many bytes at most. */
 export const BASE_PART = 4000;
 /** After so many events of a process it has a new base: replaying them would take longer than a boot may. */

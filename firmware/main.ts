@@ -79,7 +79,6 @@ function createRuntime(hal: Hal, agent: Agent, image: Image, store: Store): Runt
     trace: function (line) {
       if (agent.tracing) keepLine(agent, line);
     },
-    roundTripMs: 0,
     bus: { sent: 0, received: 0, resent: 0, bad: 0 },
   };
 }

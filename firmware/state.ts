@@ -58,6 +58,8 @@ export interface Outgoing {
   repeatMs: number;
   /** last number that was on the bus when one had to be repeated; 0: all is well */
   recover: number;
+  /** smoothed time until an acknowledgement comes, ms */
+  roundTripMs: number;
   /** number of the message whose way there and back is timed, or -1; and when it was sent, ms */
   timed: number;
   timedAt: number;
@@ -157,8 +159,6 @@ export interface Runtime {
   flush: () => void;
   /** gets what the trace line of a step or a note is made of; null: nobody listens */
   trace: ((line: TraceRecord) => void) | null;
-  /** smoothed time until an acknowledgement comes, ms */
-  roundTripMs: number;
   bus: { sent: number; received: number; resent: number; bad: number };
 }
 

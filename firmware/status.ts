@@ -2,11 +2,11 @@
 
 import { contaminated, others, survivors } from './core/core.ts';
 import type { Pid } from './core/types.ts';
-import { roomOf } from '../hal/ring.ts';
 import { STATUS_PROCESSES, WAITING_SHOWN } from './limits.ts';
 import { needed, ready } from './peer.ts';
 import type { Local, Runtime } from './state.ts';
 import { boardOf, boardTime } from './state.ts';
+import { room } from './store.ts';
 
 function nameOf(rt: Runtime, pid: Pid): string {
   const plan = rt.staged ? rt.staged.plan : rt.active.plan;
@@ -103,7 +103,7 @@ function journalStatus(rt: Runtime): { [key: string]: unknown } {
     why: store.why,
     sectors: ring ? ring.sectors : 0,
     capacity: ring ? ring.data * (ring.sectors - 1) : 0,
-    room: ring ? roomOf(ring) : 0,
+    room: ring ? room(ring) : 0,
     written: ring ? ring.end : 0,
     turns: ring ? Math.ceil((ring.head + 1) / ring.sectors) : 0,
     bases: bases,

@@ -5,7 +5,6 @@
 
 import {
   append,
-  BATCH_MAX,
   eraseAhead,
   LENGTH_MAX,
   openRing,
@@ -50,6 +49,7 @@ import {
   RESERVE_BYTES,
   SHARE_MS,
   SHARE_UNIT,
+  WRITE_MAX,
 } from './limits.ts';
 import { encode } from './link/cbor.ts';
 import { saveRecord } from './record.ts';
@@ -155,6 +155,11 @@ export function streamOf(store: Store, pid: Pid): Stream | null {
   return null;
 }
 
+/** Bytes that what is written here may still take. */
+export function room(ring: Ring): number {
+  return roomOf(ring, WRITE_MAX);
+}
+
 function addStream(store: Store, pid: Pid): Stream {
   const known = streamOf(store, pid);
   if (known) return known;
@@ -236,7 +241,7 @@ function write(rt: Runtime, records: RingRecord[]): number[] | null {
       let bytes = 0;
       while (to < records.length) {
         bytes += records[to].bytes.length + RECORD_HEADER + 3;
-        if (to > from && bytes > BATCH_MAX) break;
+        if (to > from && bytes > WRITE_MAX) break;
         to++;
       }
       const made = append(ring, from === 0 && to === records.length ? records : records.slice(from, to));
@@ -357,9 +362,9 @@ function begin(rt: Runtime): void {
   const ring = rt.store.ring as Ring;
   const o = opening(rt);
   // what is left of before may help a process that begins anew; where there is no room it has to go
-  if (roomOf(ring) < 2 * o.size + RESERVE_BYTES) reclaim(ring, ring.end);
-  if (roomOf(ring) >= 2 * o.size + RESERVE_BYTES) open(rt, o);
-  else giveUp(rt, JOURNAL_SMALL + ': ' + o.size + ' B of checkpoints do not fit twice into ' + roomOf(ring) + ' B');
+  if (room(ring) < 2 * o.size + RESERVE_BYTES) reclaim(ring, ring.end);
+  if (room(ring) >= 2 * o.size + RESERVE_BYTES) open(rt, o);
+  else giveUp(rt, JOURNAL_SMALL + ': ' + o.size + ' B of checkpoints do not fit twice into ' + room(ring) + ' B');
 }
 
 /**
@@ -373,7 +378,7 @@ export function renewSession(rt: Runtime): void {
   const last = oldest(store);
   if (last) reclaim(ring, last.at);
   const o = opening(rt);
-  if (roomOf(ring) >= o.size + RESERVE_BYTES) open(rt, o);
+  if (room(ring) >= o.size + RESERVE_BYTES) open(rt, o);
 }
 
 /** Nothing is recorded any more. `keep`: a boot may begin with the state of the bases (PROTOCOL 6, outside the guard). */
@@ -477,11 +482,11 @@ export function keepBases(rt: Runtime): void {
   const capacity = ring.data * (ring.sectors - 1);
   const last = oldest(store) as Stream;
   if (last.pid !== BOARD_STREAM && !localOf(rt, last.pid)) board.due = true;
-  else if (roomOf(ring) < capacity / 2 && ring.end - last.at > capacity / 4) {
+  else if (room(ring) < capacity / 2 && ring.end - last.at > capacity / 4) {
     if (!writeBase(rt, last, true)) return;
   }
   reclaim(ring, (oldest(store) as Stream).at);
-  const full = roomOf(ring) < 2 * baseBytes(store) + RESERVE_BYTES;
+  const full = room(ring) < 2 * baseBytes(store) + RESERVE_BYTES;
   if (full && !store.full) {
     const why =
       'the journal of board ' + rt.hal.board + ' is full: its ' + ring.sectors + ' sectors ' + JOURNAL_RESERVE;

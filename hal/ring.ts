@@ -442,11 +442,11 @@ function nextAt(ring: Ring): number {
 }
 
 /**
- * Bytes of the largest batch that may stand at an address, if nothing before sector `tail` is needed. Behind it there
- * must be place for what the ring has to write after a power cut: in a new sector a copy of the batch, and a tail,
- * and for another tail here and there.
+ * Bytes that batches of at most `batch` may take from an address on, if nothing before sector `tail` is needed. Behind
+ * them there must be place for what the ring has to write after a power cut: in a new sector a copy of the last batch,
+ * and a tail, and for another tail here and there.
  */
-function roomFor(ring: Ring, from: number, tail: number): number {
+function roomFor(ring: Ring, from: number, tail: number, batch: number): number {
   const spare = tailSize(ring);
   const last = tail + ring.sectors;
   let best = 0;
@@ -454,13 +454,16 @@ function roomFor(ring: Ring, from: number, tail: number): number {
     const room = sector * ring.data - spare - from;
     if (room <= best) return best;
     const copy = Math.floor(((last - sector) * ring.data - 2 * spare) / ring.unit) * ring.unit - RECORD_HEADER;
-    best = Math.max(best, copy < BATCH_MAX ? Math.min(room, copy) : room);
+    best = Math.max(best, copy < batch ? Math.min(room, copy) : room);
   }
 }
 
-/** Bytes that records may still take, their headers included, until something is given up. */
-export function roomOf(ring: Ring): number {
-  return roomFor(ring, nextAt(ring) + (ring.tail > ring.durable ? tailSize(ring) : 0), ring.tail);
+/**
+ * Bytes that records may still take in batches of at most `batch` bytes, headers included, until something is given up.
+ * Small batches get more out of a small ring, for what it keeps free for a copy of the last one.
+ */
+export function roomOf(ring: Ring, batch: number): number {
+  return roomFor(ring, nextAt(ring) + (ring.tail > ring.durable ? tailSize(ring) : 0), ring.tail, batch);
 }
 
 function erase(ring: Ring, sector: number): void {
@@ -622,8 +625,8 @@ export function append(ring: Ring, records: RingRecord[]): number[] | null {
   }
   if (size > BATCH_MAX) throw new Error('a batch has at most ' + BATCH_MAX + ' bytes');
   if (size === 0) return [];
-  if (size > roomFor(ring, nextAt(ring), ring.durable)) {
-    if (ring.tail === ring.durable || size > roomOf(ring)) return null;
+  if (size > roomFor(ring, nextAt(ring), ring.durable, size)) {
+    if (ring.tail === ring.durable || size > roomOf(ring, size)) return null;
     settle(ring);
   }
   return write(ring, records);

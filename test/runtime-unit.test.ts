@@ -103,7 +103,6 @@ function bench(board: number): Bench {
     interrupted: '',
     behindAt: -1,
     restart: false,
-    roundTripMs: 0,
     trace: null,
     bus: { sent: 0, received: 0, resent: 0, bad: 0 },
   };

@@ -112,7 +112,6 @@ export function wake(
     records: { value: { guarded: '', quarantined: [] } },
     started: true,
     trace: null,
-    roundTripMs: 0,
     bus: { sent: 0, received: 0, resent: 0, bad: 0 },
   };
   return rt as unknown as Runtime;
@@ -127,6 +126,7 @@ export function sleep(rt: Runtime, end: End): void {
   for (const outgoing of end.outgoing) {
     outgoing.due = 0;
     outgoing.repeatMs = REPEAT_MS;
+    outgoing.roundTripMs = 0;
     outgoing.timed = -1;
     outgoing.timedAt = 0;
   }

@@ -24,8 +24,9 @@ import { BASE_PART, JOURNAL_BYTES_MIN, REPLAY_EVENTS, RESERVE_BYTES, SHARE_UNIT 
 import { encode } from '../../firmware/link/cbor.ts';
 import { packedBytes } from '../../firmware/link/pack.ts';
 import type { ComponentPlan, Plan } from '../../firmware/plan.ts';
+import { room } from '../../firmware/store.ts';
 import type { Flash } from '../../hal/hal.ts';
-import { openRing, RECORD_HEADER, roomOf, SECTOR_HEADER, SECTORS_MAX, SECTORS_MIN } from '../../hal/ring.ts';
+import { openRing, RECORD_HEADER, SECTOR_HEADER, SECTORS_MAX, SECTORS_MIN } from '../../hal/ring.ts';
 import { CYCLES } from '../journal.ts';
 import { bareContext } from '../testbed/bare.ts';
 import type { Version } from './version.ts';
@@ -100,7 +101,7 @@ export function journalRoom(part: Part): number {
     program: nothing,
     erase: nothing,
   };
-  return roomOf(openRing(blank, () => 0, 0, sectors, 1));
+  return room(openRing(blank, () => 0, 0, sectors, 1));
 }
 
 /**

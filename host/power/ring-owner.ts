@@ -3,6 +3,7 @@
 // acknowledged a prefix may be, and then stays; nothing else is, ever.
 
 import { crc32 } from '../../firmware/link/crc.ts';
+import { BATCH_MAX } from '../../hal/ring.ts';
 import type * as ringModule from '../../hal/ring.ts';
 import type { Placed, Ring, RingRecord } from '../../hal/ring.ts';
 import { openNor } from '../testbed/nor.ts';
@@ -274,7 +275,7 @@ export class RingOwner {
     this.keep(1);
     if (this.append(lengths) || !this.#mustFit(lengths)) return;
     const what = `${lengths.reduce((sum, n) => sum + n, 0)} B in ${lengths.length} records`;
-    const room = this.#code.roomOf(this.#ring);
+    const room = this.#code.roomOf(this.#ring, BATCH_MAX);
     throw new Complaint(`there is no room for ${what} though all but one record is given up: room ${room}`);
   }
 

@@ -2,7 +2,7 @@
 // returns bytes that tell what it has done. Board language: it runs in the engines themselves.
 
 import type { Flash } from '../../../hal/hal.ts';
-import { append, firstRecord, nextRecord, openRing, reclaim, roomOf } from '../../../hal/ring.ts';
+import { append, BATCH_MAX, firstRecord, nextRecord, openRing, reclaim, roomOf } from '../../../hal/ring.ts';
 import type { RingRecord } from '../../../hal/ring.ts';
 import { difference, mark, patch } from '../../../firmware/delta.ts';
 import { decode, encode } from '../../../firmware/link/cbor.ts';
@@ -253,7 +253,7 @@ function ring(seed: number, crc: Crc): Uint8Array {
         records.push({ kind: below(random, 15), bytes: bytesOf(random, below(random, 90)) });
       out.push(append(own, records));
     }
-    out.push(roomOf(own));
+    out.push(roomOf(own, BATCH_MAX));
   }
   const all = flash.read(0, 5 * SECTOR_BYTES);
   return encode([out, crc(all, 0, all.length, 0)]);
