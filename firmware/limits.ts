@@ -33,7 +33,7 @@ export const LOW_PATIENCE = 10;
 export const JOURNAL_SALT = 0x4a444e55;
 /** A ring of less is not worth having, bytes. */
 export const JOURNAL_BYTES_MIN = 16384;
-/** Of the ring this much is kept for one cut, and the bases of all processes once more: markers, reports, what is held. */
+/** Of the ring this much is kept for one cut: markers, reports, what is held; and more for bases (`reserve` in store.ts). */
 export const RESERVE_BYTES = 6144;
 /** Records go to the ring in batches of so many bytes at most, if it is not one alone: a ring keeps place for a copy. */
 export const WRITE_MAX = 6144;

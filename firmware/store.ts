@@ -443,11 +443,35 @@ function oldest(store: Store): Stream | null {
   return found;
 }
 
-/** Bytes that all bases together take. */
-function baseBytes(store: Store): number {
+/**
+ * Bytes that must be free for a guard to be ended: its last cut, all bases in one piece where power goes meanwhile, and
+ * one base beside those that are there, for each is given up when the next one of its process stands.
+ */
+function reserve(store: Store): number {
   let size = 0;
-  for (let i = 0; i < store.streams.length; i++) size += store.streams[i].size;
-  return size;
+  let largest = 0;
+  for (let i = 0; i < store.streams.length; i++) {
+    size += store.streams[i].size;
+    largest = Math.max(largest, store.streams[i].size);
+  }
+  return size + largest + RESERVE_BYTES;
+}
+
+/**
+ * Bases that were written while messages waited are longer than they need be by now. True: anew they leave so much room
+ * that it is worth it, which it is not if the same would have to be done again soon.
+ */
+function shrink(rt: Runtime): boolean {
+  const store = rt.store;
+  const ring = store.ring as Ring;
+  if (store.full) return false;
+  for (let i = 0; i < store.streams.length; i++) {
+    const stream = store.streams[i];
+    const gone = stream.pid !== BOARD_STREAM && !localOf(rt, stream.pid);
+    if (!gone && stream.events > 0 && !writeBase(rt, stream, true)) return false;
+    reclaim(ring, (oldest(store) as Stream).at);
+  }
+  return room(ring) >= reserve(store) + RESERVE_BYTES;
 }
 
 function dropGone(rt: Runtime): void {
@@ -476,8 +500,10 @@ export function keepBases(rt: Runtime): void {
   }
   for (let i = 0; i < store.streams.length; i++) {
     const stream = store.streams[i];
-    const long = stream.events >= REPLAY_EVENTS;
-    if ((stream.due || long) && localOf(rt, stream.pid) && !writeBase(rt, stream, false)) return;
+    if ((stream.due || stream.events >= REPLAY_EVENTS) && localOf(rt, stream.pid)) {
+      if (!writeBase(rt, stream, false)) return;
+      reclaim(ring, (oldest(store) as Stream).at);
+    }
   }
   const capacity = ring.data * (ring.sectors - 1);
   const last = oldest(store) as Stream;
@@ -486,8 +512,8 @@ export function keepBases(rt: Runtime): void {
     if (!writeBase(rt, last, true)) return;
   }
   reclaim(ring, (oldest(store) as Stream).at);
-  const full = room(ring) < 2 * baseBytes(store) + RESERVE_BYTES;
-  if (full && !store.full) {
+  const full = room(ring) < reserve(store) && !shrink(rt);
+  if (full && store.on && !store.full) {
     const why =
       'the journal of board ' + rt.hal.board + ' is full: its ' + ring.sectors + ' sectors ' + JOURNAL_RESERVE;
     rt.abort = why;
