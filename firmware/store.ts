@@ -468,7 +468,7 @@ function shrink(rt: Runtime): boolean {
   for (let i = 0; i < store.streams.length; i++) {
     const stream = store.streams[i];
     const gone = stream.pid !== BOARD_STREAM && !localOf(rt, stream.pid);
-    if (!gone && stream.events > 0 && !writeBase(rt, stream, true)) return false;
+    if (!gone && !writeBase(rt, stream, true)) return false;
     reclaim(ring, (oldest(store) as Stream).at);
   }
   return room(ring) >= reserve(store) + RESERVE_BYTES;
