@@ -7,6 +7,14 @@ import { delimiter, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import {
+  encodePacket,
+  PACKET_ACK,
+  PACKET_BEAT,
+  PACKET_DATA,
+  PACKET_INPUT,
+  PACKET_INPUT_ACK,
+} from '../firmware/wire.ts';
 import { encodeLine, LINE_OUTPUT } from '../hal/line.ts';
 import { root } from '../host/build/root.ts';
 import { ofKind } from '../host/describe/testbed.ts';
@@ -19,6 +27,7 @@ import type { TestbedBoard, TestbedConfig } from '../host/testbed/config.ts';
 import { deviceBody } from '../host/testbed/pipe.ts';
 import { withPrograms } from '../host/testbed/programs.ts';
 import { createQmp } from '../host/testbed/qmp.ts';
+import { BusSwitch } from '../host/testbed/switch.ts';
 import { obedientBundle } from './testbed/fixture.ts';
 import { failureIn, until as within } from './fixtures/failure.ts';
 
@@ -103,6 +112,34 @@ function packet(...bytes: number[]): Uint8Array {
 async function heard(lab: Client, board: string): Promise<number[][]> {
   return ((await lab.request(board, 'heard')).heard as Uint8Array[]).map((bytes) => [...bytes]);
 }
+
+describe('a switch', () => {
+  const from = (...packet: unknown[]): Uint8Array => encodePacket(packet, lineCrc);
+
+  it('sends everywhere what is for everybody, or for nobody it knows', () => {
+    const bus = new BusSwitch<string>();
+    expect(bus.route('a', from(PACKET_BEAT, 0, 1, 0, '', '', [[0, 'active', 0, [], [], [], []]]))).toBeNull();
+    expect(bus.route('a', from(PACKET_DATA, 0, 7, 1, 1, 0, 1, 0))).toBeNull();
+    expect(bus.route('a', new Uint8Array(40))).toBeNull();
+  });
+
+  it('sends to one board alone what is for a process that it has heard of there', () => {
+    const bus = new BusSwitch<string>();
+    bus.route('a', from(PACKET_BEAT, 0, 1, 0, '', '', [[0, 'active', 0, [], [], [], []]]));
+    expect(bus.route('b', from(PACKET_DATA, 2, 0, 1, 1, 0, 1, 0))).toBe('a');
+    expect(bus.route('a', from(PACKET_ACK, 2, 0, 1, 1, 1, 0))).toBe('b');
+    expect(bus.route('b', from(PACKET_INPUT, 0, 0, 1, 1, 4, 0, new Uint8Array(4), 1))).toBe('a');
+    // who forwards an input is not known by its device
+    expect(bus.route('a', from(PACKET_INPUT_ACK, 0, 0, 1, 1, 4))).toBeNull();
+  });
+
+  it('finds a process that has moved by its next beat', () => {
+    const bus = new BusSwitch<string>();
+    bus.route('a', from(PACKET_BEAT, 0, 1, 0, '', '', [[3, 'seat', 0, [], [], [], []]]));
+    bus.route('c', from(PACKET_BEAT, 2, 1, 0, '', '', [[3, 'seat', 0, [], [], [], []]]));
+    expect(bus.route('b', from(PACKET_DATA, 2, 3, 1, 1, 0, 1, 0))).toBe('c');
+  });
+});
 
 describe('boards of several kinds', () => {
   it('hear each other, have devices, lose power and restart as virtual ones do', async () => {

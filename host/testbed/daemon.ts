@@ -18,6 +18,7 @@ import { createRandom } from './random.ts';
 import type { Seat, SeatEvents } from './seat.ts';
 import type { StatePaths } from './state.ts';
 import { lockState, makeState } from './state.ts';
+import { BusSwitch } from './switch.ts';
 import type { TraceLog } from './tracelog.ts';
 import { createTraceLog } from './tracelog.ts';
 import { every, loadWorld } from './world.ts';
@@ -123,9 +124,13 @@ export class Daemon {
   }
 
   private seatAll(): void {
+    const bus = new BusSwitch<Seat>();
     const events: SeatEvents = {
       bus: (from, bytes) => {
-        for (const seat of this.seats.values()) if (seat !== from) seat.bus(bytes);
+        const to = bus.route(from, bytes);
+        if (to) {
+          if (to !== from) to.bus(bytes);
+        } else for (const seat of this.seats.values()) if (seat !== from) seat.bus(bytes);
       },
       output: (_seat, device, bytes) => this.deviceOutput(device, bytes),
       changed: (seat, state, why) => {
