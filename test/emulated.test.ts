@@ -4,9 +4,8 @@
 
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { describe, expect, test } from 'vitest';
-import type { Trial } from './testbed/cuts.ts';
-import { fly } from './testbed/cuts.ts';
+import { describe, test } from 'vitest';
+import { FLIGHTS, flightsOf, judge } from './testbed/flights.ts';
 
 /** Of what each kind needs: a program or a file, and the Debian package that has it. */
 const TOOLS: Record<string, [string, string][]> = {
@@ -35,37 +34,8 @@ function missing(boards: string): string[] {
   return packages;
 }
 
-interface Case extends Omit<Trial, 'boards' | 'slow' | 'seed'> {
-  end: 'commit' | 'recovery';
-  why: RegExp;
-}
-
-// Each begins in the profile shortly before what the upgrade fails at.
-const CASES: Case[] = [
-  { upgrade: 'A', begin: 5, commitAfter: 3, end: 'commit', why: /^operator/ },
-  { upgrade: 'B', begin: 38, commitAfter: 0, end: 'recovery', why: /^acceptance test failed/ },
-  { upgrade: 'C', begin: 5, commitAfter: 0, end: 'recovery', why: /setting 'time'|undefined/ },
-  { upgrade: 'D', begin: 28, commitAfter: 0, end: 'recovery', why: /^hang/ },
-  { upgrade: 'E', begin: 8, commitAfter: 0, end: 'recovery', why: /^flood/ },
-];
-
-async function judge(boards: string, slow: number, { end, why, ...trial }: Case): Promise<void> {
-  const flown = await fly({ ...trial, boards, slow, seed: 1 });
-  const story = JSON.stringify({ cuts: flown.cuts, why: flown.why });
-  expect(flown.problems.slice(0, 5), story).toEqual([]);
-  expect(flown.end, story).toBe(end);
-  expect(flown.why, story).toMatch(why);
-  // a power cut in each phase, and the checkers did look
-  const phases = flown.cuts.map(({ phase }) => phase);
-  expect(phases, story).toEqual(expect.arrayContaining(['staging', 'start', end]));
-  expect(flown.counts['messages delivered']).toBeGreaterThan(50);
-  expect(flown.counts['steps repeated after power cuts']).toBeGreaterThan(0);
-  expect(flown.counts['messages accounted for at cuts']).toBeGreaterThan(0);
-}
-
 describe.skipIf(missing('duktape').length > 0)('programs of this machine with Duktape', () => {
-  const cases = CASES.filter(({ upgrade }) => ['A', 'D', 'E'].includes(upgrade));
-  test.each(cases)(
+  test.each(flightsOf('ADE'))(
     'upgrade $upgrade ends in $end, nothing is lost or repeated',
     (one) => judge('duktape', 2, one),
     300_000,
@@ -73,12 +43,12 @@ describe.skipIf(missing('duktape').length > 0)('programs of this machine with Du
 });
 
 // Some six minutes a flight, on a machine that does nothing else: UNDERSTUDY_FLIGHTS=1 npm test -- emulated
-const FLIGHTS = process.env.UNDERSTUDY_FLIGHTS !== undefined;
-if (!FLIGHTS)
+const ASKED = process.env.UNDERSTUDY_FLIGHTS !== undefined;
+if (!ASKED)
   console.warn('SKIPPED: the mission on five emulated boards takes half an hour; UNDERSTUDY_FLIGHTS=1 flies it');
 
-describe.skipIf(!FLIGHTS || missing('emulated').length > 0)('emulated Cortex-M boards', () => {
-  test.each(CASES)(
+describe.skipIf(!ASKED || missing('emulated').length > 0)('emulated Cortex-M boards', () => {
+  test.each(FLIGHTS)(
     'upgrade $upgrade ends in $end, nothing is lost or repeated',
     (one) => judge('emulated', 12, one),
     900_000,
