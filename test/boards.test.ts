@@ -13,6 +13,7 @@ import { Failure } from '../host/failure.ts';
 import { originalVersion } from '../host/mission/run.ts';
 import { journalRoom, journalSectors } from '../host/operate/durability.ts';
 import { boardFacts } from '../host/operate/fits.ts';
+import { programBytes } from '../host/operate/programs.ts';
 import { failureOf } from './fixtures/failure.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
@@ -351,6 +352,9 @@ describe('a description of one’s own', () => {
   });
 });
 
+/** Said in the README of a board whose two programs leave too little for a journal. */
+const NO_ROOM = 'too little beside two programs';
+
 describe('the README', () => {
   const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
   const chapter = readme.slice(readme.indexOf('## Boards, and one of your own'));
@@ -370,13 +374,16 @@ describe('the README', () => {
     expect(chapter).toContain(`${code}  ${message.replace(`${folder}/`, '')}\n`);
   });
 
-  test('its table of boards is what they are', () => {
+  test('its table of boards is what they are', async () => {
+    const program = await programBytes([{ engine: 'espruino' }]);
+    const version = await originalVersion();
     const rows = boardTypes().flatMap((name) => {
       const { value: type } = boardDescription(name);
       if (type.build !== 'release' && type.build !== 'source') return [];
       const { sectors, sectorBytes } = type.flash;
       const flash = sectors === 0 ? 'none' : `${sectors} × ${sectorBytes / 1024} KB`;
-      const verdict = tooSmall(type) ? 'too few sectors' : 'a system fits';
+      const there = boardFacts(type, version, program, program).flash.journal ? 'a system fits' : NO_ROOM;
+      const verdict = tooSmall(type) ? 'too few sectors' : there;
       const build = type.build === 'source' ? '; no official build' : '';
       const variables = `${type.variables.toLocaleString('en-GB')} of ${type.variableBytes} B`;
       return [`| ${name} | ${variables} | ${flash} | ${verdict}${build} |`];
@@ -390,10 +397,10 @@ describe('the README', () => {
 });
 
 describe('what a board means', () => {
-  const facts = async (name: string, change: (type: Loose) => void = () => undefined) => {
+  const facts = async (name: string, change: (type: Loose) => void = () => undefined, program = 24_000) => {
     const type = structuredClone(boardDescription(name).value);
     change(type);
-    return boardFacts(type, await originalVersion(), 20_000);
+    return boardFacts(type, await originalVersion(), 20_000, program);
   };
   const rowsOf = (of: Awaited<ReturnType<typeof facts>>, what: RegExp) => of.fits.filter((f) => what.test(f.what));
 
@@ -402,7 +409,9 @@ describe('what a board means', () => {
     const { memory, flash, bus } = f;
     expect(memory.left).toBe(175_000 - memory.runtime - memory.plans);
     expect(memory.pairs).toBe(Math.floor((memory.left ?? 0) / memory.guarded));
-    expect(flash.recordBytes + 2 * flash.slotBytes + flash.journalSectors * 4096).toBe(flash.bytes);
+    expect(flash.programSectors).toBe(14);
+    const rest = flash.bytes - flash.programSectors * 4096;
+    expect(flash.recordBytes + 2 * flash.slotBytes + flash.journalSectors * 4096).toBe(rest);
     expect(flash.journal).toMatchObject({ endurance: 10_000, sectors: flash.journalSectors });
     expect(bus).toMatchObject({
       baud: 115_200,
@@ -428,21 +437,40 @@ describe('what a board means', () => {
 
   test('what does not fit says by how much; what nobody knows is no answer', async () => {
     const f = await facts('pico');
-    expect(rowsOf(f, /^a system/)).toEqual([{ what: 'a system', fits: false, why: 'sectors: 1 there, 8 wanted' }]);
+    expect(rowsOf(f, /^a system/)).toEqual([{ what: 'a system', fits: false, why: 'sectors: 0 there, 8 wanted' }]);
     expect(f.flash).toMatchObject({ slotBytes: 0, journalSectors: 0, journal: null });
     expect(boardText(f)).toMatch(/^flash {6}0x08060000: 1 sector of 128\.0 KB/m);
-    const unknown = await facts('nrf52840-dk', (type) => {
+    const unknown = await facts('mps2-an385', (type) => {
       type.memoryBytes = 0;
       type.codeBytes = 0;
     });
     expect(rowsOf(unknown, /^the bundle|under guard/).map((x) => x.fits)).toEqual([null, null]);
     expect(unknown.memory).toMatchObject({ left: null, pairs: null });
-    expect(rowsOf(await facts('nrf52840-dk', (type) => (type.codeBytes = 19_999)), /^the bundle/)[0]).toEqual({
+    expect(rowsOf(await facts('mps2-an385', (type) => (type.codeBytes = 19_999)), /^the bundle/)[0]).toEqual({
       what: 'the bundle',
       fits: false,
       why: '20000 B of 19999',
     });
     expect(boardText(await facts('rp2040'))).toMatch(/^flash {6}none that its interpreter leaves$/m);
+  });
+
+  test('two programs of Espruino: in Storage, or at the cost of sectors, or not at all', async () => {
+    const of = async (name: string, bytes: number) => {
+      const f = await facts(name, undefined, bytes);
+      const [firmware, system] = [rowsOf(f, /^the bundle/)[0], rowsOf(f, /^a system/)[0]];
+      return [f.flash.programSectors, firmware?.fits, firmware?.why, system?.fits, system?.why];
+    };
+    const whole = [true, 'sectors: 64 there, 8 wanted'];
+    expect(await of('nrf52840-dk', 13_000)).toEqual([0, true, '2 × 13000 B in 40960 B of Storage', ...whole]);
+    const paged = ['2 × 100000 B in 54 of its 64 sectors', true, 'sectors: 10 there, 8 wanted'];
+    expect(await of('nrf52840-dk', 100_000)).toEqual([54, true, ...paged]);
+    const none = ['2 × 120000 B in 66 of its 64 sectors', false, 'sectors: 0 there, 8 wanted'];
+    expect(await of('nrf52840-dk', 120_000)).toEqual([66, false, ...none]);
+    expect(boardText(await facts('nrf52840-dk', undefined, 100_000))).toMatch(
+      /two programs, 54 sectors; beside them:$/m,
+    );
+    // what a testbed starts keeps its program elsewhere
+    expect((await facts('linux-espruino', undefined, 120_000)).flash.programSectors).toBe(0);
   });
 
   test('a hang is what the board makes of it', async () => {

@@ -15,6 +15,7 @@ import { boardTypes, readSystem, readTestbed, readUpgrade } from '../host/descri
 import type { Problem } from '../host/describe/shape.ts';
 import { nearest } from '../host/describe/shape.ts';
 import type { Failure } from '../host/failure.ts';
+import type { BoardFlight } from '../host/operate/preflight.ts';
 import { preflight } from '../host/operate/preflight.ts';
 import { failureOf } from './fixtures/failure.ts';
 
@@ -768,7 +769,12 @@ describe('preflight', () => {
   });
   const text = (hash: string, bytes: number) => ({ [hash.repeat(64)]: 'x'.repeat(bytes) });
 
-  function flight(types: Record<string, Json>, change: (f: Loose) => void = () => undefined, durability = 'off') {
+  function flight(
+    types: Record<string, Json>,
+    change: (f: Loose) => void = () => undefined,
+    durability = 'off',
+    programBytes = 24_000,
+  ) {
     const base = compiled((f) => (f.durability = durability));
     const plan = upgraded(change, NEW, base);
     const dir = mkdtempSync(join(folder, 'lab-'));
@@ -786,6 +792,7 @@ describe('preflight', () => {
       { plan: base, hash: planHash(base), modules: old },
       { plan, hash: planHash(plan), modules },
       readTestbed(join(dir, 'testbed.json')),
+      programBytes,
     );
   }
 
@@ -891,8 +898,31 @@ describe('preflight', () => {
     expect(boards.map((b) => b.board)).not.toContain('sensors');
   });
 
+  test('the two programs of a real Espruino board leave the system less flash', () => {
+    const real = (bytes: number) => flight({ real: { type: 'nrf52840-dk' } }, undefined, 'guard', bytes);
+    const sensors = (bytes: number) => {
+      const { slotBytes, journal } = real(bytes).boards.find((b) => b.board === 'sensors') as BoardFlight;
+      return [slotBytes / 4096, journal?.sectors];
+    };
+    // 40 KB of Storage hold both
+    expect(sensors(13_000)).toEqual([15, 31]);
+    // else each takes whole sectors, with a tenth more to grow
+    expect(sensors(24_000)).toEqual([11, 25]);
+    expect(real(120_000).refusals).toEqual([
+      {
+        code: 'E_BOARD_SMALL',
+        cause:
+          'board sensors: no system can live on a nrf52840-dk: its flash.sectors is 64, and the firmware takes 66 (hal/BOOT.md); wanted at least 8: 3 for records, 2 for slots, 3 for the journal',
+        next: 'use another board; npx understudy board nrf52840-dk says what fits on it',
+      },
+    ]);
+    // what a testbed starts itself holds none
+    const played = JSON.parse(readFileSync(join(ROOT, 'boards/nrf52840-dk.json'), 'utf8')) as Json;
+    expect(flight({ sensors: played }, undefined, 'guard', 120_000).refusals).toEqual([]);
+  });
+
   test('a journal that does not fit: refused, with what is there and what is wanted', () => {
-    const tight = { sectorBytes: 12_500, sectors: 8, programBytes: 4 };
+    const tight = { sectorBytes: 6252, sectors: 8, programBytes: 4 };
     const types = { control: board({ flash: tight }), spare: board({ flash: { ...tight, sectorBytes: 4096 } }) };
     const crowded = (f: Loose) => (f.components.estimator.board = 'control');
     const small = (f: ReturnType<typeof flight>) => f.refusals.filter(({ code }) => code === 'E_JOURNAL_SMALL');

@@ -10,6 +10,7 @@ import { hex, tooSmall } from '../describe/board.ts';
 import { boardDescription, boardTypes, readSystem, refuse } from '../describe/read.ts';
 import type { BoardFacts } from '../operate/fits.ts';
 import { BOARDS, boardFacts, PACKET } from '../operate/fits.ts';
+import { programBytes } from '../operate/programs.ts';
 import { builder } from './build.ts';
 import { common, contextOf } from './context.ts';
 import { bytes, labelled, spanText, table } from './output.ts';
@@ -53,6 +54,7 @@ function flashLines({ type, flash, reference }: BoardFacts): string[] {
   if (flash.slotBytes === 0) return lines;
   const ring = flash.journalSectors > 0 ? `${flash.journalSectors} sectors, ${bytes(flash.journalBytes)}` : 'no room';
   const slots = `two slots of ${bytes(flash.slotBytes)}`;
+  if (flash.programSectors > 0) lines.push(labelled('', `two programs, ${flash.programSectors} sectors; beside them:`));
   lines.push(labelled('', `records ${bytes(flash.recordBytes)}, ${slots}, journal ${ring}`));
   const { journal, erasing } = flash;
   if (journal) {
@@ -126,9 +128,10 @@ export function register(program: Command): void {
       const board = boardDescription(name);
       const { buildSystem } = await builder();
       const version = await buildSystem(readSystem(systemFile(context.systemFile)));
-      const facts = boardFacts(board.value, version, (await boardBundle()).text.length);
+      const program = await programBytes([board.value]);
+      const facts = boardFacts(board.value, version, (await boardBundle()).text.length, program);
       context.out.data(facts, () => boardText(facts));
-      const small = tooSmall(board.value);
+      const small = tooSmall(board.value, facts.flash.programSectors);
       if (small) refuse(board, [small], 'use another board, or describe one with more flash');
     });
 }

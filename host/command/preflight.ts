@@ -1,14 +1,16 @@
 // understudy preflight: what an upgrade would do, and what speaks against it.
 
+import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import { differenceText } from '../describe/cluster.ts';
-import { readTestbed } from '../describe/read.ts';
+import { boardDescription, readTestbed } from '../describe/read.ts';
 import { asRunning } from '../describe/testbed.ts';
 import { Failure } from '../failure.ts';
 import type { JournalPlan } from '../operate/durability.ts';
 import type { LabBoard } from '../lab.ts';
 import type { Preflight } from '../operate/preflight.ts';
 import { insist, preflight } from '../operate/preflight.ts';
+import { programBytes } from '../operate/programs.ts';
 import type { Version } from '../operate/version.ts';
 import { buildBoth } from './build.ts';
 import type { Context } from './context.ts';
@@ -125,8 +127,11 @@ async function runningBoards(context: Context): Promise<LabBoard[]> {
 export async function plan(context: Context, upgradeFile: string): Promise<{ upgrade: Version; flight: Preflight }> {
   const { base, upgrade } = await buildBoth(context, upgradeFile);
   const testbed = readTestbed(context.testbedFile);
-  const running = await runningBoards(context);
-  return { upgrade, flight: preflight(base, upgrade, { ...testbed, value: asRunning(testbed.value, running) }) };
+  const running = asRunning(testbed.value, await runningBoards(context));
+  const real = Object.values(running.boards).filter(({ kind }) => kind === 'real');
+  const folder = dirname(testbed.file);
+  const program = await programBytes(real.map(({ type }) => boardDescription(type, folder).value));
+  return { upgrade, flight: preflight(base, upgrade, { ...testbed, value: running }, program) };
 }
 
 export function register(program: Command): void {

@@ -314,11 +314,14 @@ export function boardProblems(board: BoardType): Problem[] {
   return problems;
 }
 
-/** Why no system can live on such a board; null: one can. */
-export function tooSmall({ flash }: BoardType): Problem | null {
-  if (flash.sectors >= SECTORS_LEAST) return null;
+/** Why no system can live on such a board; null: one can. `taken`: sectors that hold the firmware itself. */
+export function tooSmall({ flash }: BoardType, taken = 0): Problem | null {
+  if (flash.sectors - taken >= SECTORS_LEAST) return null;
   const least = `${RECORD_SECTORS} for records, 2 for slots, ${SECTORS_MIN} for the journal`;
-  return { path: 'flash.sectors', reason: `is ${flash.sectors}; wanted at least ${SECTORS_LEAST}: ${least}` };
+  // what was too small without it needs no further reason
+  const more = flash.sectors >= SECTORS_LEAST ? `, and the firmware takes ${taken} (hal/BOOT.md)` : '';
+  const there = `${flash.sectors}${more}`;
+  return { path: 'flash.sectors', reason: `is ${there}; wanted at least ${SECTORS_LEAST}: ${least}` };
 }
 
 /** What is said in a shorter way in the file, filled in. */

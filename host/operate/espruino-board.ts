@@ -1,16 +1,11 @@
 // What a type of board with the official Espruino interpreter means for its boot code: ports, pins, where programs stand.
 
 import type { EspruinoBoard, EspruinoWire } from '../build/espruino.ts';
-import { SLOT_UNITS } from '../../hal/espruino-boot.ts';
 import type { BoardType } from '../describe/board.ts';
 import { SECTORS_LEAST } from '../describe/board.ts';
 import { EXIT, Failure } from '../failure.ts';
+import { programsOf } from './programs.ts';
 
-/** The part of the flash that is the interpreter's own file system. */
-const STORAGE = 'Storage';
-/** Beside two programs: boot code, headers, and room for what the next version has more. */
-const STORAGE_REST = 12 * 1024;
-const GROWTH = 1.1;
 /** Time that an interpreter takes to notice a byte decides how long a slot of the shared wire must be (hal/BUS.md). */
 const SLOT_MS = 20;
 const WATCHDOG_MS = 8000;
@@ -34,20 +29,18 @@ export function placeEspruino(name: string, type: BoardType, programBytes: numbe
     throw new Failure('E_BOARD_TYPE', EXIT.refused, `board ${name}: ${cause}`, next);
   };
   const { flash, console, bus } = type;
-  if (type.engine !== 'espruino')
-    refuse(`${type.name} does not run Espruino but ${type.engine}`, 'see understudy board');
+  const programs = programsOf(type, programBytes);
+  if (!programs) return refuse(`${type.name} does not run Espruino but ${type.engine}`, 'see npx understudy board');
   if (flash.base === null || !console) {
     return refuse(
       `${type.name} does not say where its flash begins, or what its console is`,
       'complete its description',
     );
   }
-  const storage = flash.others.find(({ what }) => what === STORAGE)?.bytes ?? 0;
+  const { sectors: each, unitBytes } = programs;
   let { sectors } = flash;
   let slots: Placed['slots'] = null;
-  if (storage < 2 * GROWTH * programBytes + STORAGE_REST) {
-    const unitBytes = Math.max(16, flash.programBytes);
-    const each = Math.ceil((GROWTH * programBytes + SLOT_UNITS * unitBytes) / flash.sectorBytes);
+  if (each > 0) {
     sectors -= 2 * each;
     if (sectors < SECTORS_LEAST) {
       const cause = `two programs of ${programBytes} bytes take ${2 * each} of its ${flash.sectors} sectors; what is left holds no system`;

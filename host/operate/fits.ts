@@ -6,7 +6,7 @@ import { JOURNAL_BYTES_MIN } from '../../firmware/limits.ts';
 import type { Plan } from '../../firmware/plan.ts';
 import type { Flash } from '../../hal/hal.ts';
 import { LINE_HEADER } from '../../hal/line.ts';
-import type { BoardType } from '../describe/board.ts';
+import type { BoardType, FlashPart } from '../describe/board.ts';
 import { SECTORS_LEAST, tooSmall } from '../describe/board.ts';
 import type { Failing } from '../describe/contain.ts';
 import { FAILINGS, HANGING, isolation } from '../describe/contain.ts';
@@ -14,6 +14,7 @@ import type { JournalPlan } from './durability.ts';
 import { declaredRates, journalPlan, journalRoom, journalSectors } from './durability.ts';
 import { boardBytes, costsOf, processBytes } from './memory.ts';
 import { hangOf } from './preflight.ts';
+import { besidePrograms, programSectors, programsOf } from './programs.ts';
 import type { Version } from './version.ts';
 import { imageOf } from './version.ts';
 
@@ -38,6 +39,8 @@ export interface Reference {
   /** of the longest image of one of its boards */
   imageBytes: number;
   bundleBytes: number;
+  /** of the program that an Espruino board holds twice: the bundle and its driver */
+  programBytes: number;
 }
 
 export interface BoardFacts {
@@ -58,6 +61,8 @@ export interface BoardFacts {
   };
   flash: {
     bytes: number;
+    /** that the two programs of an Espruino board take; what follows has the rest */
+    programSectors: number;
     recordBytes: number;
     /** of one of the two; 0: there is no room */
     slotBytes: number;
@@ -86,7 +91,7 @@ export interface BoardFacts {
   fits: Fit[];
 }
 
-function referenceOf(version: Version, bundleBytes: number): Reference {
+function referenceOf(version: Version, bundleBytes: number, programBytes: number): Reference {
   const { plan, modules } = version;
   const parts = plan.components.flatMap((c) => (c ? [{ name: c.name, bytes: (modules[c.module] ?? '').length }] : []));
   const longest = parts.reduce((a, b) => (b.bytes > a.bytes ? b : a), { name: '', bytes: 0 });
@@ -97,16 +102,17 @@ function referenceOf(version: Version, bundleBytes: number): Reference {
     textBytes: longest.bytes,
     imageBytes: Math.max(0, ...images),
     bundleBytes,
+    programBytes,
   };
 }
 
 /** The journal of the board that writes most. */
-function busiest(version: Version, type: BoardType): (JournalPlan & { board: string }) | null {
-  if (journalSectors(type.flash) === 0) return null;
+function busiest(version: Version, flash: FlashPart): (JournalPlan & { board: string }) | null {
+  if (journalSectors(flash) === 0) return null;
   const rates = declaredRates(version.plan);
   let most: (JournalPlan & { board: string }) | null = null;
   for (const board of version.plan.boards) {
-    const journal = journalPlan(version, null, board, type.flash, rates);
+    const journal = journalPlan(version, null, board, flash, rates);
     if (!most || journal.perSecond.bytes > most.perSecond.bytes) most = { ...journal, board };
   }
   return most;
@@ -151,6 +157,21 @@ function costOf({ what, costs, why }: Failing, type: BoardType): BoardFacts['fai
   return { what, cost: 'process', why: 'interrupted' };
 }
 
+/** The firmware itself: a bundle that is in the program of a native board, or Espruino's two programs. */
+function firmwareFit(type: BoardType, { reference, flash }: Omit<BoardFacts, 'fits'>): Fit {
+  const { bundleBytes, programBytes } = reference;
+  if (type.build === 'host') return { what: 'the bundle', fits: true, why: `${bundleBytes} B, a file` };
+  const programs = programsOf(type, programBytes);
+  if (programs) {
+    const { sectors } = type.flash;
+    const where = `${flash.programSectors} of its ${sectors} sectors`;
+    const why = `2 × ${programBytes} B in ${programs.sectors === 0 ? `${programs.storageBytes} B of Storage` : where}`;
+    return { what: 'the bundle, as two programs', fits: flash.programSectors <= sectors, why };
+  }
+  if (type.codeBytes === 0) return { what: 'the bundle', fits: null, why: `${bundleBytes} B; its room is not known` };
+  return { what: 'the bundle', fits: bundleBytes <= type.codeBytes, why: `${bundleBytes} B of ${type.codeBytes}` };
+}
+
 function fitsOf(type: BoardType, facts: Omit<BoardFacts, 'fits'>): Fit[] {
   const { memory, flash, reference } = facts;
   const fits: Fit[] = [];
@@ -158,11 +179,9 @@ function fitsOf(type: BoardType, facts: Omit<BoardFacts, 'fits'>): Fit[] {
     fits.push({ what, fits: fit, why });
   };
   const host = type.build === 'host';
-  const known = type.codeBytes > 0;
-  const code = `${reference.bundleBytes} B${known ? ` of ${type.codeBytes}` : '; its room is not known'}`;
-  if (host) say('the bundle', true, `${reference.bundleBytes} B, a file`);
-  else say('the bundle', known ? reference.bundleBytes <= type.codeBytes : null, code);
-  say('a system', !tooSmall(type), `sectors: ${type.flash.sectors} there, ${SECTORS_LEAST} wanted`);
+  fits.push(firmwareFit(type, facts));
+  const left = besidePrograms(type.flash, flash.programSectors).sectors;
+  say('a system', left >= SECTORS_LEAST, `sectors: ${left} there, ${SECTORS_LEAST} wanted`);
   const image = `${reference.imageBytes} B, a slot of ${flash.slotBytes}`;
   say(`${reference.system}’s longest image`, flash.slotBytes >= reference.imageBytes + type.flash.programBytes, image);
   const there = memory.left === null ? 'its memory is not known' : `about ${memory.left} B left`;
@@ -191,21 +210,25 @@ function fitsOf(type: BoardType, facts: Omit<BoardFacts, 'fits'>): Fit[] {
   return fits;
 }
 
-/** What a type of board means for a system; `bundleBytes`: of the firmware as it is sent to boards. */
-export function boardFacts(type: BoardType, version: Version, bundleBytes: number): BoardFacts {
-  const { flash } = type;
-  const geometry = flash as unknown as Flash;
-  const system = !tooSmall(type);
-  const reference = referenceOf(version, bundleBytes);
-  const journal = system ? busiest(version, type) : null;
+/**
+ * What a type of board means for a system; `bundleBytes` of the firmware as it is sent to boards, `programBytes` as it is
+ * installed on Espruino boards.
+ */
+export function boardFacts(type: BoardType, version: Version, bundleBytes: number, programBytes: number): BoardFacts {
+  const taken = type.build === 'host' ? 0 : programSectors(type, programBytes);
+  const flash = besidePrograms(type.flash, taken);
+  const system = !tooSmall(type, taken);
+  const reference = referenceOf(version, bundleBytes, programBytes);
+  const journal = system ? busiest(version, flash) : null;
   const facts: Omit<BoardFacts, 'fits'> = {
     type,
     reference,
     memory: memoryOf(type, version.plan, reference),
     flash: {
-      bytes: flash.sectors * flash.sectorBytes,
+      bytes: type.flash.sectors * flash.sectorBytes,
+      programSectors: taken,
       recordBytes: system ? RECORD_SECTORS * flash.sectorBytes : 0,
-      slotBytes: system ? slotBytes(geometry) : 0,
+      slotBytes: system ? slotBytes(flash as unknown as Flash) : 0,
       journalSectors: system ? journalSectors(flash) : 0,
       journalBytes: system ? journalRoom(flash) : 0,
       journal,

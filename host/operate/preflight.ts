@@ -15,6 +15,7 @@ import { EXIT, Failure } from '../failure.ts';
 import type { JournalPlan } from './durability.ts';
 import { declaredRates, journalPlan } from './durability.ts';
 import { boardBytes, costsOf, processBytes } from './memory.ts';
+import { besidePrograms, programSectors } from './programs.ts';
 import type { Version } from './version.ts';
 import { imageOf } from './version.ts';
 
@@ -149,8 +150,11 @@ function fate(flight: BoardFlight, type: BoardType, plan: Plan): { refusal: Refu
   return { refusal: null, warning: `${cause}; ${after} (sharedFate)` };
 }
 
-/** Board types are those of the testbed; `sharedFate`, hangs and interrupts as in PROTOCOL 7. */
-export function preflight(base: Version, upgrade: Version, testbed: Testbed): Preflight {
+/**
+ * Board types are those of the testbed; `sharedFate`, hangs and interrupts as in PROTOCOL 7. `programBytes`: of the program
+ * that a real Espruino board holds twice.
+ */
+export function preflight(base: Version, upgrade: Version, testbed: Testbed, programBytes: number): Preflight {
   const plan = upgrade.plan;
   const info = plan.upgrade as NonNullable<Plan['upgrade']>;
   const warnings: string[] = [];
@@ -166,8 +170,9 @@ export function preflight(base: Version, upgrade: Version, testbed: Testbed): Pr
       continue;
     }
     const described = boardDescription(entry.type, dirname(testbed.file));
-    const type = described.value;
-    const small = tooSmall(type);
+    const taken = entry.kind === 'real' ? programSectors(described.value, programBytes) : 0;
+    const small = tooSmall(described.value, taken);
+    const type = { ...described.value, flash: besidePrograms(described.value.flash, taken) };
     if (small) {
       const cause = `board ${board}: no system can live on a ${type.name}: its ${small.path} ${small.reason}`;
       refuse('E_BOARD_SMALL', cause, `use another board; npx understudy board ${entry.type} says what fits on it`);
