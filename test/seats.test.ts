@@ -1,7 +1,7 @@
 // Boards of several kinds in one testbed: virtual ones, and programs with a bus line (hal/BUS.md). Whatever runs in
 // them, a packet from one reaches all others, devices work, and power goes and comes as on a virtual board.
 
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { crc32 } from 'node:zlib';
@@ -152,6 +152,9 @@ describe('boards of several kinds', () => {
       ['engine', 'engine', true],
       ['other', 'engine', true],
     ]);
+    const log = readFileSync(join(folder, 'mixed', 'testbed.log'), 'utf8');
+    expect(log).toMatch(/^.*virtual: boot 1, bundle [0-9a-f]{8}$/m);
+    expect(log).toMatch(/^.*engine: boot 1, virtual, firmware 0\.0\.1$/m);
     // packets, either way
     const [one, two] = [packet(0x55, 0xd3, 1), packet(4, 5, 6, 7)];
     await lab.request('virtual', 'bus', { bytes: one });

@@ -185,7 +185,7 @@ export class PoweredSeat implements Seat {
     const boot = this.boots;
     this.link.greet(this.bootMs).then(
       (hello) => {
-        if (boot === this.boots && this.run) this.hasBooted(`${String(hello.engine)}, bundle ${String(hello.bundle)}`);
+        if (boot === this.boots && this.run) this.hasBooted(`${hello.engine}, firmware ${hello.firmware}`);
       },
       // too late says why, and an end of its process too
       () => undefined,

@@ -30,7 +30,7 @@ export function boot(hal) {
     if (q.verb === 'hang') for (;;) {}
     if (q.verb === 'interrupted') { try { hal.call(function () { for (;;) {} }); } catch (e) { return { why: e.message }; } return { why: '' }; }
     if (q.verb === 'flood') { for (var i = 0; i < q.count; i++) trace({ kind: 'flood', i: i }); return {}; }
-    if (q.verb === 'hello') return { board: hal.board, now: hal.now(), requests: requests };
+    if (q.verb === 'hello') return { board: hal.board, engine: hal.engine, firmware: '0.0.1', now: hal.now(), requests: requests };
     return null;
   }
   trace({ kind: 'boot' });
