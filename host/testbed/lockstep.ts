@@ -51,6 +51,25 @@ export interface LockstepOptions {
   tap?: (board: string, call: HalCall, bytes: Uint8Array) => void;
   /** false: boards' trace lines are not looked at, which is faster */
   traces?: boolean;
+  /** hears of each call of a board's firmware, just before it: how long its processor takes for it, ms */
+  takes?: (board: string, call: BoardCall) => number;
+  /** another device bus than the one whose packets take about a millisecond: gets what boards say, and when */
+  bus?: (bus: BusEnd) => (from: string, bytes: Uint8Array, at: number) => void;
+}
+
+/** A call of a board's firmware; behind each but a boot it is polled, too. */
+export interface BoardCall {
+  kind: 'boot' | 'serial' | 'bus' | 'input' | 'poll';
+  bytes: Uint8Array;
+  device: string;
+}
+
+/** What a bus of another kind has of the testbed. */
+export interface BusEnd {
+  now(): number;
+  at(time: number, run: () => void): void;
+  /** gives a packet to all other boards */
+  deliver(from: string, bytes: Uint8Array): void;
 }
 
 /** Time of a packet on the bus, and how much of it varies, ms. */
@@ -69,6 +88,10 @@ const HANDLER_MS = 1000;
 const LINK_SESSION = 1;
 /** A promise that the lab's time does not settle by then is a bug of ours, ms. */
 const STUCK_MS = 3_600_000;
+
+const NOTHING = new Uint8Array(0);
+const POLL: BoardCall = { kind: 'poll', bytes: NOTHING, device: '' };
+const BOOT: BoardCall = { kind: 'boot', bytes: NOTHING, device: '' };
 
 export type HalCall = 'serial' | 'bus' | 'output';
 
@@ -131,6 +154,7 @@ export class Lockstep implements Lab {
   private readonly rows: WorldRecord[] = [];
   private readonly busRandom: Random;
   private readonly world: DeviceWorld | null;
+  private readonly bus: ((from: string, bytes: Uint8Array, at: number) => void) | null;
   private readonly options: LockstepOptions;
   /** events so far, for benchmarks */
   events = 0;
@@ -138,6 +162,12 @@ export class Lockstep implements Lab {
   constructor(options: LockstepOptions) {
     this.options = options;
     this.busRandom = createRandom(options.seed, 'bus');
+    this.bus =
+      options.bus?.({
+        now: () => this.time,
+        at: (time, run) => this.queue.add(time, run),
+        deliver: (from, bytes) => this.deliver(this.seatOf(from), bytes),
+      }) ?? null;
     for (const device of options.devices) this.devices.set(device.name, device);
     for (const board of options.boards) this.seats.set(board.name, this.createSeat(board));
     const worldRandom = createRandom(options.seed, 'world');
@@ -188,7 +218,7 @@ export class Lockstep implements Lab {
         write: (bytes) => {
           const copy = new Uint8Array(bytes);
           this.queue.add(this.time + SERIAL_MS, () => {
-            this.run(seat, (board) => board.serial(copy));
+            this.run(seat, (board) => board.serial(copy), { kind: 'serial', bytes: copy, device: '' });
           });
         },
         onData: (fn) => {
@@ -233,7 +263,7 @@ export class Lockstep implements Lab {
       if (!life.dead && kill?.at === 'call' && kill.more-- <= 0) life.dead = true;
       return !life.dead;
     };
-    this.run(seat, () => {
+    const start = (): void => {
       seat.board = bootBoard({
         bundle: this.options.bundle,
         name: seat.options.name,
@@ -267,7 +297,8 @@ export class Lockstep implements Lab {
           seat.cost += INTERRUPT_MS;
         },
       });
-    });
+    };
+    this.run(seat, start, BOOT);
   }
 
   /** The flash as a board sees it: once power is gone it does nothing. */
@@ -293,16 +324,16 @@ export class Lockstep implements Lab {
   }
 
   /** Calls a board, and asks it when it wants to be called again. */
-  private run(seat: Seat, call: (board: Board) => void): void {
+  private run(seat: Seat, call: (board: Board) => void, what = POLL): void {
     const board = seat.board;
     if (!board && seat.life.dead) return;
     if (seat.busyUntil > this.time) {
       this.queue.add(seat.busyUntil, () => {
-        if (seat.board === board) this.run(seat, call);
+        if (seat.board === board) this.run(seat, call, what);
       });
       return;
     }
-    seat.cost = 0;
+    seat.cost = this.options.takes?.(seat.options.name, what) ?? 0;
     let next = this.time;
     try {
       call(board as Board);
@@ -385,15 +416,22 @@ export class Lockstep implements Lab {
       const bit = Math.floor(this.busRandom.next() * 8 * carried.length);
       carried[bit >> 3] = (carried[bit >> 3] as number) ^ (1 << (bit & 7));
     }
+    if (this.bus) {
+      this.bus(from.options.name, carried, this.time + from.cost);
+      return;
+    }
     const times = repeat && this.busRandom.next() < repeat ? 2 : 1;
     for (let i = 0; i < times; i++) {
       const at = this.time + from.cost + BUS_MS + (jitterMs ?? BUS_JITTER_MS) * this.busRandom.next();
       from.sentAt = Math.max(from.sentAt, at);
-      this.queue.add(from.sentAt, () => {
-        for (const seat of this.seats.values()) {
-          if (seat !== from && !seat.unlinked) this.run(seat, (board) => board.bus(carried));
-        }
-      });
+      this.queue.add(from.sentAt, () => this.deliver(from, carried));
+    }
+  }
+
+  private deliver(from: Seat, bytes: Uint8Array): void {
+    const call: BoardCall = { kind: 'bus', bytes, device: '' };
+    for (const seat of this.seats.values()) {
+      if (seat !== from && !seat.unlinked) this.run(seat, (board) => board.bus(bytes), call);
     }
   }
 
@@ -414,7 +452,7 @@ export class Lockstep implements Lab {
       throw new Failure('E_WORLD', EXIT.usage, `the device world feeds ${name}, which is no input device`);
     const bytes = pack(device.in, values);
     const seat = this.seats.get(device.board);
-    if (seat) this.run(seat, (board) => board.input(name, bytes));
+    if (seat) this.run(seat, (board) => board.input(name, bytes), { kind: 'input', bytes, device: name });
   }
 
   private deviceOutput(name: string, bytes: Uint8Array): void {
