@@ -4,7 +4,7 @@
 
 import type { Message, Pid } from './core/types.ts';
 import { HELD_MAX } from './core/limits.ts';
-import { PATIENCE_KEPT, QUEUE_MAX, QUEUE_MIN, REPEAT_MAX_MS, REPEAT_MS, WINDOW } from './limits.ts';
+import { LATE_MAX, QUEUE_MAX, QUEUE_MIN, REPEAT_MAX_MS, REPEAT_MS, WINDOW } from './limits.ts';
 import { ready } from './peer.ts';
 import type { Outgoing, Runtime } from './state.ts';
 import { boardOf, boardTime } from './state.ts';
@@ -29,6 +29,8 @@ export function outgoingOf(rt: Runtime, from: Pid, device: number, to: Pid): Out
     repeatMs: REPEAT_MS,
     recover: 0,
     roundTripMs: 0,
+    waited: false,
+    late: 0,
     timed: -1,
     timedAt: 0,
     ackedQ: 0,
@@ -86,18 +88,24 @@ function repeatHead(rt: Runtime, outgoing: Outgoing, board: number): void {
 
 /**
  * A receiver is busy, or a bus slow: patience follows what acknowledgements take (as RFC 6298 does, simplified). What was
- * repeated tells nothing of it (Karn), so what repeats have made of patience goes by and by: were it all gone with the
- * next acknowledgement, a slow receiver would be sent everything twice for ever; did it stay, then on a bus that loses
- * packets, where hardly any message passes without a repeat before it, patience would only grow.
+ * repeated tells nothing of it (Karn), and what repeats have made of patience is over with the next acknowledgement: on
+ * a bus that loses packets it would only grow. But where one message after the other comes too late, the receiver is
+ * slow; it would be sent everything twice for ever, and so that patience stays.
  */
 function learn(outgoing: Outgoing, number: number, now: number): void {
   if (outgoing.timed >= 0 && number >= outgoing.timed) {
-    const ms = now - outgoing.timedAt;
-    outgoing.roundTripMs += outgoing.roundTripMs === 0 ? ms : (ms - outgoing.roundTripMs) / 8;
+    const longer = now - outgoing.timedAt - outgoing.roundTripMs;
+    outgoing.roundTripMs += longer < 0 ? longer : longer / 8;
     outgoing.timed = -1;
   }
-  const least = Math.min(Math.max(REPEAT_MS, 3 * outgoing.roundTripMs), REPEAT_MAX_MS);
-  outgoing.repeatMs = Math.max(least, PATIENCE_KEPT * outgoing.repeatMs);
+  if (outgoing.waited) outgoing.late++;
+  else if (outgoing.recover === 0) outgoing.late = 0;
+  if (outgoing.late >= LATE_MAX) {
+    outgoing.roundTripMs = Math.max(outgoing.roundTripMs, outgoing.repeatMs / 3);
+    outgoing.late = 0;
+  }
+  outgoing.waited = false;
+  outgoing.repeatMs = Math.min(Math.max(REPEAT_MS, 3 * outgoing.roundTripMs), REPEAT_MAX_MS);
 }
 
 /** Nothing of this channel is under way any more. */
@@ -105,6 +113,7 @@ export function clear(outgoing: Outgoing): void {
   outgoing.queue = [];
   outgoing.flying = 0;
   outgoing.repeatMs = REPEAT_MS;
+  outgoing.waited = false;
   outgoing.timed = -1;
 }
 
@@ -190,6 +199,7 @@ export function repeatDue(rt: Runtime, now: number): number {
     if (now >= outgoing.due) {
       outgoing.recover = numberOf(outgoing, outgoing.queue[outgoing.flying - 1]);
       outgoing.repeatMs = Math.min(2 * outgoing.repeatMs, REPEAT_MAX_MS);
+      outgoing.waited = true;
       outgoing.due = now + outgoing.repeatMs;
       repeatHead(rt, outgoing, board);
     }

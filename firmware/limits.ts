@@ -13,8 +13,8 @@ export const FORGET_MARKS = 64;
 /** Time after which an unacknowledged packet is repeated, ms; doubles up to the second figure. */
 export const REPEAT_MS = 25;
 export const REPEAT_MAX_MS = 400;
-/** With each acknowledgement so much is left of the patience that came by repeats. */
-export const PATIENCE_KEPT = 0.75;
+/** So many messages in a row are acknowledged too late: their receiver is slow. */
+export const LATE_MAX = 4;
 /** How long a board that begins anew waits for the others before it begins alone, ms. */
 export const GATHER_MS = 3000;
 /** Steps of processes in one call of the board; the rest is done in the next, so that the line stays alive. */

@@ -60,6 +60,9 @@ export interface Outgoing {
   recover: number;
   /** smoothed time until an acknowledgement comes, ms */
   roundTripMs: number;
+  /** the oldest message was repeated because its time was over; so many in a row that are acknowledged were */
+  waited: boolean;
+  late: number;
   /** number of the message whose way there and back is timed, or -1; and when it was sent, ms */
   timed: number;
   timedAt: number;

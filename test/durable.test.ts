@@ -470,6 +470,26 @@ test.each([
   await judged(r, cause);
 });
 
+test('a watchdog in the first steps of a new version: its start is cancelled, or it fails before its first event', async () => {
+  const ends: string[] = [];
+  for (let more = 0; more < 4; more++) {
+    const r = await up();
+    const upgrade = upgradeOf(r.version, { components: { [CONTROLLER]: {} } });
+    await r.stage(upgrade);
+    await r.wait(300);
+    r.lab.kill('compute', { at: 'mark', more, offMs: 50, cause: 'watchdog' });
+    const { cut, why } = await r.start();
+    if (cut === 'start') expect(await r.awaitEnd(5000)).toMatchObject({ cut: 'recovery' });
+    ends.push(`${cut}: ${why}`);
+    expect(r.notes('boot').at(-1)).toMatchObject({ board: 'compute', note: { resumed: true } });
+    await r.wait(500);
+    expect((await r.status('compute')).guarded).toBe(false);
+    await judged(r, 'watchdog');
+  }
+  expect(ends[0]).toBe('cancel: migrate failed: the board was reset (watchdog) inside controller/1');
+  expect(ends.filter((end) => end.startsWith('start')).length).toBeGreaterThan(1);
+});
+
 test('a reset outside the new version is a pause like a power cut', async () => {
   const r = await up();
   await guarded(r);

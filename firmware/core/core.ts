@@ -89,7 +89,7 @@ function hearSeat(self: Process, event: Event, effects: Effect[], app: Applicati
       self.cut = { cut: 'start', op: event.op || '', why: '', ends: [], reports: [], reported: true, waiting: null };
     }
     hearReport(self, event);
-  }
+  } else if (event.kind === 'fail') self.failed = event.why || 'failed'; // of the start that has come, or comes again
 }
 
 function hearWord(self: Process, event: Event, effects: Effect[]): void {
@@ -177,7 +177,7 @@ function settle(self: Process, t: number, effects: Effect[], app: Application): 
         freeze(self, 'recovery', self.op.id, self.failed, effects);
       } else if (policyMet(self, t) && self.op) freeze(self, 'commit', self.op.id, 'guard policy met', effects);
       else {
-        self.failed = null;
+        if (self.role !== 'seat') self.failed = null;
         return;
       }
     }

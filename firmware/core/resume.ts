@@ -135,10 +135,12 @@ function commit(self: Process, effects: Effect[], app: Application): void {
 
 /** PROTOCOL 5.3: guarded operation begins with nothing contaminated. */
 function start(self: Process, op: Operation, t: number, effects: Effect[], app: Application): void {
+  const failed = self.role === 'low' ? self.failed : null;
   self.op = op;
   self.guarded = true;
   self.since = t;
   enterEpoch(self, op.cluster.length);
+  self.failed = failed;
   for (let c = 0; c < self.live.length; c++) {
     self.lead[c] = [self.state.q[c], 0];
     self.safeQ[c] = 0;
@@ -190,6 +192,8 @@ export function hearHandover(self: Process, event: Event, effects: Effect[], app
   if (event.got) self.gotI = event.got.slice();
   else for (let d = 0; d < self.gotI.length; d++) self.gotI[d] = -1;
   try {
+    // a reset ended this before, inside `migrate` (PROTOCOL 6.10)
+    if (self.failed !== null) throw new Error(self.failed);
     const state = event.state ? (app.load(event.state) as State) : self.state;
     const pending: Event[] = [];
     const handed = event.pending || [];
@@ -229,6 +233,7 @@ export function settleSeat(self: Process, decision: Decision, t: number, effects
   if (decision.cut !== 'start' || !seat || !seat.state || !op) {
     self.epoch++;
     self.cut = null;
+    self.failed = null;
     for (let p = 0; p < self.gotN.length; p++) renumber(self, p);
     return;
   }

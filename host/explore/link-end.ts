@@ -127,6 +127,8 @@ export function sleep(rt: Runtime, end: End): void {
     outgoing.due = 0;
     outgoing.repeatMs = REPEAT_MS;
     outgoing.roundTripMs = 0;
+    outgoing.waited = false;
+    outgoing.late = 0;
     outgoing.timed = -1;
     outgoing.timedAt = 0;
   }

@@ -65,6 +65,8 @@ const QUIET_MS = 4000;
 /** How long a board that is to be missed stays off, ms. */
 const GONE_MS = 4000;
 const POLICY = { commitAfterMs: 1200, validated: 3 };
+/** No cut takes longer, however often power goes in it, ms. */
+const CUT_MS = 8000;
 
 function handlerOf({ fate, after }: Round): string {
   const count = `s.bad = (s.bad || 0) + 1; if (s.bad > ${after})`;
@@ -219,7 +221,8 @@ class Runner {
     }
     const policy = {
       absentMs: round.fate === 'outlast' ? OUTLAST_MS : ABSENT_MS,
-      ...(round.fate === 'diverge' ? { lead: 8 } : {}),
+      // what waits while power is away in a cut, the versions do one before the other
+      lead: round.fate === 'diverge' ? 8 : Math.ceil(CUT_MS / draw.periodMs),
       ...(round.fate === 'good' && round.end === 'policy' ? POLICY : {}),
       // nobody sends anything on from telemetry
       ...(round.cluster.includes(TELEMETRY) ? { validated: 0 } : {}),
