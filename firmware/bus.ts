@@ -14,6 +14,7 @@ import {
   PACKET_DATA,
   PACKET_INPUT,
   PACKET_INPUT_ACK,
+  peek,
   unpackMessage,
 } from './wire.ts';
 
@@ -72,8 +73,30 @@ function hearAck(
   }
 }
 
+/** A channel of this board from the process (device -1) or of the device. */
+function sends(rt: Runtime, from: Pid, device: number): boolean {
+  for (let i = 0; i < rt.outgoing.length; i++) {
+    const outgoing = rt.outgoing[i];
+    if (outgoing.device === device && (device >= 0 || outgoing.from === from)) return true;
+  }
+  return false;
+}
+
+/** False where nobody here has any use for the packet; what it is, and whether it is whole, nobody has looked at yet. */
+function concerns(rt: Runtime, bytes: Uint8Array): boolean {
+  const kind = bytes[1];
+  const first = peek(bytes, 0);
+  if (first < 0) return true;
+  if (kind === PACKET_ACK) return sends(rt, first, -1);
+  if (kind === PACKET_INPUT_ACK) return sends(rt, -1, first);
+  if (kind !== PACKET_DATA && kind !== PACKET_INPUT) return true;
+  const to = peek(bytes, 1);
+  return to < 0 || localOf(rt, to) !== null;
+}
+
 export function hearPacket(rt: Runtime, bytes: Uint8Array): void {
   rt.bus.received++;
+  if (!concerns(rt, bytes)) return;
   const packet = decodePacket(bytes, rt.crc);
   if (!packet) {
     rt.bus.bad++;

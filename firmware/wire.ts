@@ -60,6 +60,23 @@ export function encodePacket(packet: unknown[], crc: Crc): Uint8Array {
   return bytes;
 }
 
+/** Bytes of the head of an array with fewer than 24 fields, and of a first field below 24. */
+const HEAD_BYTES = 1;
+const KIND_BYTES = 1;
+
+/**
+ * Second (0) or third (1) field of a packet that nobody has decoded or checked yet; -1: to be seen only then. Most of what
+ * comes on a bus is for others, and to decode it takes long.
+ */
+export function peek(bytes: Uint8Array, field: number): number {
+  let at = HEAD_BYTES + KIND_BYTES;
+  for (let i = 0; ; i++) {
+    const first = bytes[at++];
+    const value = first === 0x18 ? bytes[at++] : first < 24 ? first : -1;
+    if (i === field || value < 0) return value;
+  }
+}
+
 /** Null where the bytes are no packet: the bus damaged it, and the sender will repeat it. */
 export function decodePacket(bytes: Uint8Array, crc: Crc): unknown[] | null {
   const end = bytes.length - CHECK_BYTES;
