@@ -2,7 +2,7 @@
 // same time (link/frame.ts has the frames). A request that is repeated is answered again, not done again.
 
 import type { Hal } from '../hal/hal.ts';
-import { aligned, bodyAt, bodyMax, decodeImage, eraseSlot, sealSlot, slotBytes } from './image.ts';
+import { aligned, bodyAt, bodyMax, crcOf, eraseSlot, readBody, sealSlot, slotBytes } from './image.ts';
 import type { Image } from './image.ts';
 import { TRACE_LINES_MAX } from './limits.ts';
 import { decode, encode } from './link/cbor.ts';
@@ -237,13 +237,13 @@ function done(agent: Agent, request: Reply): Reply {
   }
   agent.transfer = null;
   const flash = agent.hal.flash;
-  const body = flash.read(bodyAt(flash, transfer.index), transfer.bytes);
-  if (agent.crc(body, 0, body.length, 0) !== transfer.crc) {
+  const at = bodyAt(flash, transfer.index);
+  if (crcOf(flash, at, transfer.bytes, agent.crc) !== transfer.crc) {
     return refusal('E_CRC', 'what stands in flash is not what was sent', 'begin again; if it stays, the flash is worn');
   }
   let image: Image;
   try {
-    image = decodeImage(body);
+    image = readBody(flash, at, transfer.bytes, agent.hal.board);
   } catch (error) {
     return refusal('E_IMAGE', 'the image cannot be read: ' + (error as Error).message, 'build it again');
   }

@@ -4,7 +4,7 @@
 import type { Application, Emission, Event, Migrated, Opaque } from './core/types.ts';
 import { decode, encode } from './link/cbor.ts';
 import { pack, unpack } from './link/pack.ts';
-import type { ComponentPlan, Plan } from './plan.ts';
+import type { BoardPlan, ComponentPlan, DevicePlan, TypePlan } from './plan.ts';
 
 /** What a component's module exports (README, "Write a component"). */
 export interface Module {
@@ -95,9 +95,15 @@ export function imul(a: number, b: number): number {
   return (low * (b & 0xffff) + (((high * (b & 0xffff) + low * ((b >>> 16) & 0xffff)) << 16) >>> 0)) | 0;
 }
 
-function sendsOf(component: ComponentPlan, plan: Plan, name: string): [number, number[]] {
+/** A type of message. One that the board has left out of the plan is looked up in flash, once. */
+function typeOf(plan: BoardPlan, index: number): TypePlan {
+  if (!plan.types[index] && plan.allTypes) plan.types[index] = plan.allTypes()[index];
+  return plan.types[index] as TypePlan;
+}
+
+function sendsOf(component: ComponentPlan, plan: BoardPlan, name: string): [number, number[]] {
   for (let i = 0; i < component.sends.length; i++) {
-    if (plan.types[component.sends[i][0]].name === name) return component.sends[i];
+    if (typeOf(plan, component.sends[i][0]).name === name) return component.sends[i];
   }
   throw new Error(component.name + ' may not send ' + name);
 }
@@ -106,16 +112,19 @@ function sendsOf(component: ComponentPlan, plan: Plan, name: string): [number, n
  * The adapter of one process. `plan` and `number` say which component of which version it is; `call` runs its
  * handlers (PROTOCOL 7: interrupting a call).
  */
-export function createApplication(module: Module, plan: () => Plan, number: number, call: Call): Application {
+export function createApplication(module: Module, plan: () => BoardPlan, number: number, call: Call): Application {
   const component = function (): ComponentPlan {
     return plan().components[number] as ComponentPlan;
+  };
+  const deviceAt = function (index: number): DevicePlan {
+    return plan().devices[index] as DevicePlan;
   };
   let current: { out: Emission[]; state: AppState; time: number; seed: { at: number } } | null = null;
   const io: Io = {
     send: function (name, data) {
       if (!current) return;
       const route = sendsOf(component(), plan(), name);
-      const type = plan().types[route[0]];
+      const type = typeOf(plan(), route[0]);
       const bytes = pack(type.fields, data, name);
       for (let i = 0; i < route[1].length; i++) {
         if (!withinRate(current.state, route[0], route[1][i], type.perSecond, current.time)) {
@@ -126,11 +135,11 @@ export function createApplication(module: Module, plan: () => Plan, number: numb
     },
     output: function (name, data) {
       if (!current) return;
-      const device = indexOfName(plan().devices, name);
+      const device = indexOfName(plan().devices as DevicePlan[], name);
       if (device < 0 || component().drives.indexOf(device) < 0) {
         throw new Error(component().name + ' may not drive ' + name);
       }
-      current.out.push({ device: device, data: pack(plan().devices[device].out as never, data, name) });
+      current.out.push({ device: device, data: pack(deviceAt(device).out as never, data, name) });
     },
     after: function (timer, ms) {
       if (!module.timers || !module.timers[timer]) throw new Error('no timer named ' + timer);
@@ -167,7 +176,7 @@ export function createApplication(module: Module, plan: () => Plan, number: numb
   };
 
   const device = function (index: number): { name: string; fields: never } {
-    return { name: plan().devices[index].name, fields: plan().devices[index].out as never };
+    return { name: deviceAt(index).name, fields: deviceAt(index).out as never };
   };
 
   return {
@@ -177,7 +186,7 @@ export function createApplication(module: Module, plan: () => Plan, number: numb
     handle: function (state, event, out) {
       const app = state as AppState;
       if (event.kind === 'app') {
-        const type = plan().types[event.type as number];
+        const type = typeOf(plan(), event.type as number);
         run(
           module.on && module.on[type.name],
           type.name,
@@ -187,7 +196,7 @@ export function createApplication(module: Module, plan: () => Plan, number: numb
           out,
         );
       } else if (event.kind === 'input') {
-        const from = plan().devices[event.device as number];
+        const from = deviceAt(event.device as number);
         const data = unpack(from.in as never, event.data as Uint8Array);
         run(module.inputs && module.inputs[from.name], from.name, app, event, data, out);
       } else if (event.kind === 'timer') {
@@ -217,7 +226,9 @@ export function createApplication(module: Module, plan: () => Plan, number: numb
       return other === null || other === undefined ? null : pack(to.fields, other, to.name);
     },
     migrate: function (old, pending): Migrated {
-      return migrateWith(module, plan(), component(), old as AppState | null, pending, call);
+      const all = plan().allTypes;
+      const types = all ? all() : (plan().types as TypePlan[]);
+      return migrateWith(module, types, component(), old as AppState | null, pending, call);
     },
     save: function (value) {
       return encode(value);
@@ -234,7 +245,7 @@ export function createApplication(module: Module, plan: () => Plan, number: numb
 /** PROTOCOL 5.3: the old state and the pending messages of the old format, in the hands of the new version. */
 function migrateWith(
   module: Module,
-  plan: Plan,
+  types: TypePlan[],
   component: ComponentPlan,
   old: AppState | null,
   pending: Event[],
@@ -243,8 +254,8 @@ function migrateWith(
   const migrate = module.migrate;
   if (!migrate || !old) {
     for (let i = 0; i < pending.length; i++) {
-      const type = plan.types[pending[i].type as number];
-      if (indexOfName(plan.types, type.name) !== pending[i].type) {
+      const type = types[pending[i].type as number];
+      if (indexOfName(types, type.name) !== pending[i].type) {
         throw new Error(component.name + ' has no migrate for a pending ' + type.name + ' of the old format');
       }
     }
@@ -253,7 +264,7 @@ function migrateWith(
   }
   const before: Pending[] = [];
   for (let i = 0; i < pending.length; i++) {
-    const type = plan.types[pending[i].type as number];
+    const type = types[pending[i].type as number];
     before.push({ type: type.name, data: unpack(type.fields, pending[i].data as Uint8Array) });
   }
   let made: ReturnType<NonNullable<Module['migrate']>> | null = null;
@@ -265,7 +276,7 @@ function migrateWith(
   const out: Event[] = [];
   const after = answer.pending || [];
   for (let i = 0; i < after.length; i++) {
-    const type = indexOfName(plan.types, after[i].type);
+    const type = indexOfName(types, after[i].type);
     if (type < 0) throw new Error('migrate gave a pending ' + after[i].type + ', which is no message type');
     const source = i < pending.length ? pending[i] : pending[pending.length - 1];
     out.push({
@@ -276,7 +287,7 @@ function migrateWith(
       type: type,
       T: [],
       V: [],
-      data: pack(plan.types[type].fields, after[i].data, after[i].type),
+      data: pack(types[type].fields, after[i].data, after[i].type),
     });
   }
   const timers: [string, number][] = [];

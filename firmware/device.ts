@@ -5,12 +5,12 @@ import { enqueue, outgoingOf, queueMax } from './channel.ts';
 import type { Effect, Pid } from './core/types.ts';
 import { admit, createDriver } from './driver.ts';
 import { FACT_DONE, FACT_INPUT } from './entry.ts';
-import type { Plan } from './plan.ts';
+import type { BoardPlan, DevicePlan } from './plan.ts';
 import type { DeviceState, Output, Runtime } from './state.ts';
 import { note } from './state.ts';
 import { commit, recordFact } from './store.ts';
 
-export function createDevices(plan: Plan, board: number): (DeviceState | null)[] {
+export function createDevices(plan: BoardPlan, board: number): (DeviceState | null)[] {
   const out: (DeviceState | null)[] = [];
   for (let d = 0; d < plan.devices.length; d++) {
     if (plan.devices[d].board !== board) out.push(null);
@@ -19,7 +19,7 @@ export function createDevices(plan: Plan, board: number): (DeviceState | null)[]
   return out;
 }
 
-function reads(plan: Plan, component: number, device: number): boolean {
+function reads(plan: BoardPlan, component: number, device: number): boolean {
   const entry = component < plan.components.length ? plan.components[component] : null;
   return entry !== null && entry.reads.indexOf(device) >= 0;
 }
@@ -39,7 +39,7 @@ function readers(rt: Runtime, device: number): Pid[] {
 
 /** A new input of a device of this board; dropped before it has a number where a reader is too far behind. */
 export function takeInput(rt: Runtime, name: string, bytes: Uint8Array): void {
-  const devices = rt.active.plan.devices;
+  const devices = rt.active.plan.devices as DevicePlan[];
   let d = -1;
   for (let i = 0; i < devices.length; i++) if (devices[i].name === name && rt.devices[i] !== null) d = i;
   if (d < 0 || devices[d].in === null) return;
@@ -91,7 +91,7 @@ export function queueOutput(rt: Runtime, pid: Pid, low: number, t: number, effec
 }
 
 function drive(rt: Runtime, d: number, state: DeviceState, output: Output): void {
-  const device = rt.active.plan.devices[d];
+  const device = rt.active.plan.devices[d] as DevicePlan;
   const component = output.pid >> 1;
   if (
     rt.lost !== '' ||
@@ -125,7 +125,7 @@ export function claimOutputs(rt: Runtime): void {
   if (!rt.store.on || rt.lost !== '') return;
   for (let d = 0; d < rt.devices.length; d++) {
     const state = rt.devices[d];
-    const device = rt.active.plan.devices[d];
+    const device = rt.active.plan.devices[d] as DevicePlan;
     if (!state || state.queue.length === 0 || device.latest || device.atLeastOnce) continue;
     const output = state.queue[0];
     // what will be dropped is not done: another version may put out the same number (PROTOCOL 5.4)
@@ -170,7 +170,7 @@ export function sortOutputs(rt: Runtime): void {
 export function holdDevices(rt: Runtime, waiting: string | null): void {
   for (let d = 0; d < rt.devices.length; d++) {
     const state = rt.devices[d];
-    const device = rt.active.plan.devices[d];
+    const device = rt.active.plan.devices[d] as DevicePlan;
     if (!state || state.held || device.hold === null || (waiting === null && rt.lost === '')) continue;
     rt.hal.output(device.name, device.hold);
     state.held = true;

@@ -13,6 +13,7 @@ import { readSlot } from './image.ts';
 import { JOURNAL_UNREADABLE, ROUNDS_MAX } from './limits.ts';
 import { crc32 } from './link/crc.ts';
 import { unknownPeer } from './peer.ts';
+import type { ComponentPlan } from './plan.ts';
 import { openRecords, saveRecord } from './record.ts';
 import { lastState, nothingFound, reconcile, resume, survey } from './resume.ts';
 import type { Survey } from './resume.ts';
@@ -141,7 +142,7 @@ function begin(hal: Hal, agent: Agent): void {
   const records = agent.records;
   const value = records.value;
   value.boot++;
-  const slots = [readSlot(hal.flash, 0, agent.crc), readSlot(hal.flash, 1, agent.crc)];
+  const slots = [readSlot(hal.flash, 0, agent.crc, hal.board), readSlot(hal.flash, 1, agent.crc, hal.board)];
   const active = value.active < 0 ? 'no system was flashed yet' : slots[value.active];
   const staged = value.staged < 0 ? 'nothing is staged' : slots[value.staged];
   saveRecord(records);
@@ -170,7 +171,7 @@ function begin(hal: Hal, agent: Agent): void {
     endSession(rt, false);
   }
   for (let c = 0; c < rt.live.length; c++) {
-    const entry = active.plan.components[c];
+    const entry = active.plan.components[c] as ComponentPlan | null;
     if (!entry || entry.board !== rt.board) continue;
     try {
       const saved = found.keep ? stateOf(rt, found, rt.live[c], entry.module) : null;

@@ -79,3 +79,26 @@ export interface Plan {
   policy: PolicyPlan;
   upgrade: UpgradePlan | null;
 }
+
+/** What a board needs of a device that is not its own, and that none of its components reads or drives. */
+export interface DeviceElsewhere {
+  board: number;
+  latest: boolean;
+}
+
+/** What a board needs of a component of another board. */
+export interface ComponentElsewhere {
+  name: string;
+  board: number;
+  reads: number[];
+}
+
+/** A plan as one board holds it: in full what concerns the board, for its memory is small. Every whole plan is one too. */
+export interface BoardPlan extends Omit<Plan, 'types' | 'devices' | 'components'> {
+  /** null: none of the board's components sends or receives it */
+  types: (TypePlan | null)[];
+  devices: (DevicePlan | DeviceElsewhere)[];
+  components: (ComponentPlan | ComponentElsewhere | null)[];
+  /** reads all types from flash; where it is missing, none was left out */
+  allTypes?: () => TypePlan[];
+}

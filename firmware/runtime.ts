@@ -23,15 +23,17 @@ import { driveDevices, queueOutput } from './device.ts';
 import { closeToLow } from './driver.ts';
 import { digestOf, packEvent, seedOf } from './entry.ts';
 import { PENDING_MAX, QUARANTINE_MAX, STASH_MAX, STEPS_MAX } from './limits.ts';
-import type { Plan } from './plan.ts';
+import type { Modules } from './image.ts';
+import { textOf } from './link/cbor.ts';
+import type { BoardPlan, ComponentPlan, UpgradePlan } from './plan.ts';
 import { saveRecord } from './record.ts';
 import type { Local, Runtime } from './state.ts';
 import { boardOf, boardTime, localOf, note } from './state.ts';
 import { rebase, rebaseAll, recordEvent, stamp } from './store.ts';
 
 /** What the core must know of an upgrade. */
-export function operationOf(rt: Runtime, plan: Plan, hash: string): Operation {
-  const upgrade = plan.upgrade as NonNullable<Plan['upgrade']>;
+export function operationOf(rt: Runtime, plan: BoardPlan, hash: string): Operation {
+  const upgrade = plan.upgrade as UpgradePlan;
   const lows: Pid[] = [];
   for (let i = 0; i < upgrade.cluster.length; i++) {
     const component = upgrade.cluster[i];
@@ -61,25 +63,29 @@ function risky(self: Process): boolean {
   return self.role === 'seat' || self.redo || contaminated(self);
 }
 
+/** Evaluates a module; in a function of its own, for on Espruino a closure keeps all variables of the one it is made in. */
+function loadModule(rt: Runtime, place: [number, number]): { module: Module; crc: number } {
+  const bytes = rt.hal.flash.read(place[0], place[1]);
+  return { crc: rt.crc(bytes, 0, bytes.length, 0), module: rt.hal.load(textOf(bytes)) as Module };
+}
+
 /** A process of this board, not yet among the others; throws where its module cannot be evaluated. */
-export function makeProcess(rt: Runtime, pid: Pid, role: Role, plan: Plan, modules: { [hash: string]: string }): Local {
+export function makeProcess(rt: Runtime, pid: Pid, role: Role, plan: BoardPlan, modules: Modules): Local {
   const component = pid >> 1;
-  const entry = plan.components[component];
+  const entry = plan.components[component] as ComponentPlan | null;
   if (!entry) throw new Error('component ' + component + ' is not in the plan');
-  const text = modules[entry.module];
-  if (text === undefined) throw new Error('the image lacks the module of ' + entry.name);
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  const module = rt.hal.load(text) as Module;
+  const place = modules[entry.module];
+  if (!place) throw new Error('the image lacks the module of ' + entry.name);
+  const loaded = loadModule(rt, place);
   const made: { local: Local | null } = { local: null };
-  const planOf = function (): Plan {
+  const planOf = function (): BoardPlan {
     return made.local ? made.local.plan : plan;
   };
   const call = function (fn: () => void): void {
     if (made.local && !risky(made.local.self)) fn();
     else rt.hal.call(fn);
   };
-  const app = createApplication(module, planOf, component, call);
+  const app = createApplication(loaded.module, planOf, component, call);
   const latest: boolean[] = [];
   for (let d = 0; d < plan.devices.length; d++) latest.push(plan.devices[d].latest);
   const self = create(
@@ -102,7 +108,7 @@ export function makeProcess(rt: Runtime, pid: Pid, role: Role, plan: Plan, modul
     app: app,
     plan: plan,
     module: entry.module,
-    crc: rt.crc(bytes, 0, bytes.length, 0),
+    crc: loaded.crc,
     frozenAt: -1,
     waitingAt: -1,
     seed: rt.hal.random() | 0,
@@ -117,8 +123,8 @@ export function addProcess(
   rt: Runtime,
   pid: Pid,
   role: Role,
-  plan: Plan,
-  modules: { [hash: string]: string },
+  plan: BoardPlan,
+  modules: Modules,
   saved: Uint8Array | null,
 ): Local {
   const local = makeProcess(rt, pid, role, plan, modules);

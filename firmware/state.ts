@@ -5,7 +5,7 @@ import type { Driver } from './driver.ts';
 import type { Process } from './core/core.ts';
 import type { Application, Effect, Message, Opaque, Operation, Pid } from './core/types.ts';
 import type { Image } from './image.ts';
-import type { Plan } from './plan.ts';
+import type { BoardPlan } from './plan.ts';
 import type { Records } from './record.ts';
 import type { Store } from './store.ts';
 
@@ -17,7 +17,7 @@ export interface Local {
   self: Process;
   app: Application;
   /** the version it belongs to; an active process moves to the new plan at a commit */
-  plan: Plan;
+  plan: BoardPlan;
   module: string;
   /** CRC-32 of the text that was evaluated */
   crc: number;

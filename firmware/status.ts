@@ -4,6 +4,7 @@ import { contaminated, others, survivors } from './core/core.ts';
 import type { Pid } from './core/types.ts';
 import { STATUS_PROCESSES, WAITING_SHOWN } from './limits.ts';
 import { needed, ready } from './peer.ts';
+import type { DevicePlan } from './plan.ts';
 import type { Local, Runtime } from './state.ts';
 import { boardOf, boardTime } from './state.ts';
 import { room } from './store.ts';
@@ -124,7 +125,7 @@ export function statusOf(rt: Runtime, from: number): { [key: string]: unknown } 
   for (let d = 0; d < rt.devices.length; d++) {
     const state = rt.devices[d];
     if (!state) continue;
-    const device = rt.active.plan.devices[d];
+    const device = rt.active.plan.devices[d] as DevicePlan;
     devices.push({
       name: device.name,
       reads: device.in !== null,

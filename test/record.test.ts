@@ -3,23 +3,24 @@
 
 import { describe, expect, test } from 'vitest';
 import {
+  type Body,
   bodyAt,
   bodyMax,
   encodeImage,
   eraseSlot,
-  type Image,
   RECORD_SECTORS,
   readSlot,
   sealSlot,
   slotAt,
 } from '../firmware/image.ts';
+import { textOf } from '../firmware/link/cbor.ts';
 import { crc32 } from '../firmware/link/crc.ts';
 import { openRecords, saveRecord } from '../firmware/record.ts';
 import type { Flash } from '../hal/hal.ts';
 import type { Nor } from '../host/testbed/nor.ts';
 import { openNor } from '../host/testbed/nor.ts';
 import { createRandom } from '../host/testbed/random.ts';
-import { base } from './fixtures/lab.ts';
+import { base, COMPUTE, SENSORS } from './fixtures/lab.ts';
 
 class PowerCut extends Error {}
 
@@ -162,7 +163,7 @@ describe.each(GEOMETRY)('records, sectors of $sectorBytes bytes, units of $progr
   });
 });
 
-function small(): Image {
+function small(): Body {
   const version = base();
   return { plan: version.plan, hash: version.hash, modules: { a: '({})', b: '({ on: {} })' } };
 }
@@ -176,6 +177,29 @@ function write(flash: Flash, slot: number, body: Uint8Array): void {
   sealSlot(flash, slot, body.length, crc32(body, 0, body.length, 0), crc32);
 }
 
+/** What a board reads, with the texts of the modules; of the plan what concerns the board, and all types. */
+function read(flash: Flash, slot: number): unknown {
+  const image = readSlot(flash, slot, crc32, 'compute');
+  if (typeof image === 'string') return image;
+  const modules = Object.fromEntries(
+    Object.entries(image.modules).map(([hash, [at, length]]) => [hash, textOf(flash.read(at, length))]),
+  );
+  const { allTypes, ...plan } = image.plan;
+  return { plan: { ...plan, types: allTypes?.() }, hash: image.hash, modules };
+}
+
+/** What is to be read of it. */
+function held({ plan, hash, modules }: Body): unknown {
+  const components = plan.components.map((component) => {
+    if (!component || component.board === COMPUTE) return component;
+    return { name: component.name, board: component.board, reads: component.reads };
+  });
+  const devices = plan.devices.map((device) =>
+    device.board === COMPUTE ? device : { board: device.board, latest: device.latest },
+  );
+  return { plan: { ...plan, components, devices }, hash, modules };
+}
+
 describe('images', () => {
   const geometry = { sectorBytes: 4096, sectors: 64, programBytes: 8 };
 
@@ -183,8 +207,24 @@ describe('images', () => {
     const nor = openNor(geometry);
     const image = small();
     write(nor, 1, encodeImage(image));
-    expect(readSlot(nor, 1, crc32)).toEqual(image);
-    expect(readSlot(nor, 0, crc32)).toBe('blank');
+    expect(read(nor, 1)).toEqual(held(image));
+    expect(read(nor, 0)).toBe('blank');
+  });
+
+  test('of the types those stay in memory that a component of the board sends or receives', () => {
+    const nor = openNor(geometry);
+    const { plan } = small();
+    write(nor, 1, encodeImage(small()));
+    const image = readSlot(nor, 1, crc32, 'sensors');
+    if (typeof image === 'string') throw new Error(image);
+    const wanted = plan.types.map((type, t) => {
+      const senders = plan.components.filter((component) => component?.sends.some(([sent]) => sent === t));
+      const receivers = plan.components.flatMap((component) => component?.sends ?? []).filter(([sent]) => sent === t);
+      const near = [...senders, ...receivers.flatMap(([, to]) => to.map((c) => plan.components[c]))];
+      return near.some((component) => component?.board === SENSORS) ? type : null;
+    });
+    expect(wanted).toContain(null);
+    expect(image.plan.types).toEqual(wanted);
   });
 
   test('a power cut while one is written leaves none, and the other slot alone', () => {
@@ -199,11 +239,11 @@ describe('images', () => {
       } catch (error) {
         expect(error).toBeInstanceOf(PowerCut);
       }
-      expect(typeof readSlot(nor, 1, crc32), `cut after ${steps} steps`).toBe('string');
-      expect(readSlot(nor, 0, crc32)).toEqual(small());
+      expect(typeof read(nor, 1), `cut after ${steps} steps`).toBe('string');
+      expect(read(nor, 0)).toEqual(held(small()));
     }
     expect(steps).toBeGreaterThan(200);
-    expect(readSlot(nor, 1, crc32)).toEqual(small());
+    expect(read(nor, 1)).toEqual(held(small()));
   });
 
   test('a slot that the part refuses to read, for power has cut its erase, is told, and can be written', () => {
@@ -211,9 +251,9 @@ describe('images', () => {
     write(nor, 1, encodeImage(small()));
     nor.cut(0, 'half');
     expect(() => eraseSlot(nor, 1)).toThrow();
-    expect(readSlot(nor, 1, crc32)).toMatch(/cannot be read/);
+    expect(read(nor, 1)).toMatch(/cannot be read/);
     write(nor, 1, encodeImage(small()));
-    expect(readSlot(nor, 1, crc32)).toEqual(small());
+    expect(read(nor, 1)).toEqual(held(small()));
   });
 
   test('a damaged header and a damaged body are told apart, and none is taken', () => {
@@ -222,22 +262,22 @@ describe('images', () => {
     for (let i = 0; i < 16; i++) {
       const at = slotAt(nor, 0) + i;
       nor.bytes[at] = (nor.bytes[at] as number) ^ 4;
-      expect(readSlot(nor, 0, crc32)).toMatch(/blank|header is damaged/);
+      expect(read(nor, 0)).toMatch(/blank|header is damaged/);
       nor.bytes[at] = (nor.bytes[at] as number) ^ 4;
     }
     for (let i = 0; i < 200; i += 7) {
       const at = bodyAt(nor, 0) + i;
       nor.bytes[at] = (nor.bytes[at] as number) ^ 4;
-      expect(readSlot(nor, 0, crc32)).toBe('its body is damaged');
+      expect(read(nor, 0)).toBe('its body is damaged');
       nor.bytes[at] = (nor.bytes[at] as number) ^ 4;
     }
-    expect(readSlot(nor, 0, crc32)).toEqual(small());
+    expect(read(nor, 0)).toEqual(held(small()));
   });
 
   test('whole bytes that are no image are none', () => {
     const nor = openNor(geometry);
     write(nor, 0, new Uint8Array([1, 2, 3]));
-    expect(readSlot(nor, 0, crc32)).toMatch(/cannot be read/);
+    expect(read(nor, 0)).toMatch(/cannot be read/);
     expect(bodyMax(nor)).toBeGreaterThan(50_000);
   });
 });

@@ -81,7 +81,7 @@ function bench(board: number): Bench {
     abort: '',
     flush: () => {},
     board,
-    active: version,
+    active: { ...version, modules: {} },
     staged: null,
     op: null,
     other: null,
@@ -492,7 +492,7 @@ describe('agent', () => {
 
   test('damaged flash under the active image is told, and mended by flashing', () => {
     const desk = flashed();
-    const slot = readSlot(desk.nor, 0, crc32) && typeof readSlot(desk.nor, 0, crc32) !== 'string' ? 0 : 1;
+    const slot = typeof readSlot(desk.nor, 0, crc32, 'compute') === 'string' ? 1 : 0;
     const at = slotAt(desk.nor, slot) + 500;
     desk.nor.bytes[at] = (desk.nor.bytes[at] as number) ^ 1;
     desk.boot();

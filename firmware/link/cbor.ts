@@ -379,3 +379,13 @@ export function decode(bytes: Uint8Array): unknown {
   input = NOTHING;
   return value;
 }
+
+/** The text that these bytes are in UTF-8. */
+export function textOf(bytes: Uint8Array): string {
+  input = bytes;
+  pos = 0;
+  end = bytes.length;
+  const text = readText(end);
+  input = NOTHING;
+  return text;
+}

@@ -3,7 +3,8 @@
 // board without a version to run, or with a record that is older than the last one it relied on.
 
 import { aligned, bodyAt, encodeImage, eraseSlot, RECORD_SECTORS, readSlot, sealSlot } from '../../firmware/image.ts';
-import type { Image } from '../../firmware/image.ts';
+import type { Body } from '../../firmware/image.ts';
+import { textOf as textOfBytes } from '../../firmware/link/cbor.ts';
 import { crc32 } from '../../firmware/link/crc.ts';
 import type * as recordModule from '../../firmware/record.ts';
 import type { BoardRecord, Records } from '../../firmware/record.ts';
@@ -26,6 +27,7 @@ export const BOARD_SHAPES: Shape[] = [
 export type RecordCode = Pick<typeof recordModule, 'openRecords' | 'saveRecord'>;
 
 const CHUNK = 256;
+const BOARD = 'one';
 
 export interface BoardModel {
   /** what flash may say: the last record that was saved, and those since on which power was cut */
@@ -40,11 +42,11 @@ function hashOf(image: number): string {
   return image.toString(16).padStart(16, '0');
 }
 
-function imageOf(hash: string): Image {
+function imageOf(hash: string): Body {
   const random = createRandom(Number.parseInt(hash, 16), 'image');
   let text = '';
   for (let i = 0; i < 20 + (random.bits() % 60); i++) text += random.bits().toString(36);
-  const plan = { components: [], boards: ['one'] } as unknown as Image['plan'];
+  const plan = { components: [], boards: [BOARD] } as unknown as Body['plan'];
   return { plan, hash, modules: { a: text.slice(0, 200) } };
 }
 
@@ -88,7 +90,7 @@ class BoardOwner {
     if (torn !== 'unstable') model.may = [text];
     const [active = '', staged = ''] = value.quarantined;
     // a board looks at both, whatever is in them
-    for (let slot = 0; slot < 2; slot++) readSlot(bench.flash, slot, crc32);
+    for (let slot = 0; slot < 2; slot++) readSlot(bench.flash, slot, crc32, BOARD);
     this.#checkSlot('active', value.active, active);
     this.#checkSlot('staged', value.staged, staged);
     bench.readOnly = false;
@@ -97,10 +99,11 @@ class BoardOwner {
 
   #checkSlot(name: string, slot: number, hash: string): void {
     if (slot < 0) return;
-    const image = readSlot(this.bench.flash, slot, crc32);
+    const image = readSlot(this.bench.flash, slot, crc32, BOARD);
     if (typeof image === 'string') throw new Complaint(`the ${name} version is not there: ${image}`);
     const wanted = imageOf(hash);
-    if (image.hash !== hash || image.modules.a !== wanted.modules.a) {
+    const [at, length] = image.modules.a ?? [0, 0];
+    if (image.hash !== hash || textOfBytes(this.bench.flash.read(at, length)) !== wanted.modules.a) {
       throw new Complaint(`the ${name} version is ${image.hash}, not ${hash}`);
     }
   }
