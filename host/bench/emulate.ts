@@ -131,7 +131,9 @@ export async function runOnChip(options: RunOptions): Promise<Run> {
 }
 
 export interface Taken {
+  /** of the call and the poll behind it; and of that poll alone */
   instructions: number;
+  polling: number;
   /** flash programs, and their bytes */
   programs: number;
   programmed: number;
@@ -176,10 +178,11 @@ export async function replayOnChip(recording: Recording, { program, heap, each }
 }
 
 function takenOf(line: string): Taken[] {
-  const found = /^\d+ (\d+) (\d+) (\d+)$/.exec(line);
+  const found = /^\d+ (\d+) (\d+) (\d+) (\d+)$/.exec(line);
   if (!found) return [];
-  const [micros, programs, programmed] = found.slice(1).map(Number) as [number, number, number];
-  return [{ instructions: micros * INSTRUCTIONS_PER_MICRO, programs, programmed }];
+  const [call, poll, programs, programmed] = found.slice(1).map(Number) as [number, number, number, number];
+  const polling = poll * INSTRUCTIONS_PER_MICRO;
+  return [{ instructions: call * INSTRUCTIONS_PER_MICRO + polling, polling, programs, programmed }];
 }
 
 function troubleOf({ said, log, ended }: Run, { calls, sum }: Recording): string | null {

@@ -2,10 +2,11 @@
 
 import { createTool } from '../command/tool.ts';
 import type { Bench } from './bench.ts';
+import { cost } from './cost.ts';
 import { durability } from './durability.ts';
 import { ring } from './ring.ts';
 
-const BENCHES: Record<string, Bench> = { ring, durability };
+const BENCHES: Record<string, Bench> = { ring, durability, cost };
 
 const tool = createTool('bench');
 

@@ -3,13 +3,14 @@
 
 import { createHash } from 'node:crypto';
 import type { Plan } from '../../firmware/plan.ts';
+import type { TraceLine } from '../check/types.ts';
 import { planHash } from '../describe/compile.ts';
 import { readSystem, readTestbed } from '../describe/read.ts';
 import type { CreateWorld } from '../lab.ts';
 import { MISSION, originalVersion } from '../mission/run.ts';
 import type { Version } from '../operate/version.ts';
 import type { LockstepDevice } from '../testbed/lockstep.ts';
-import { devicesOf, worldOf } from '../testbed/setup.ts';
+import { devicesOf, headerOf, worldOf } from '../testbed/setup.ts';
 import { loadWorld } from '../testbed/world.ts';
 import { join } from 'node:path';
 
@@ -117,13 +118,16 @@ export function upgradeOf(base: Version, names: string[], failsAfter = 0): Versi
 export interface Surroundings {
   devices: LockstepDevice[];
   createWorld: CreateWorld;
+  /** first line of a trace */
+  header: TraceLine;
 }
 
 /** The mission's devices, and the craft that moves them. */
 export async function surroundings(): Promise<Surroundings> {
   const system = readSystem(join(MISSION, 'system.json'));
   const world = worldOf(readTestbed(join(MISSION, 'testbed.json')));
-  return { devices: devicesOf(system), createWorld: await loadWorld(world?.module ?? '', MISSION) };
+  const createWorld = await loadWorld(world?.module ?? '', MISSION);
+  return { devices: devicesOf(system), createWorld, header: headerOf(system) as TraceLine };
 }
 
 /** Where a process of these versions runs. */

@@ -13,6 +13,7 @@ import {
 } from '../../firmware/wire.ts';
 import type { Plan } from '../../firmware/plan.ts';
 import { boardBundle } from '../build/bundle.ts';
+import type { CreateWorld } from '../lab.ts';
 import { flash } from '../operate/flash.ts';
 import { start } from '../operate/guard.ts';
 import { stage } from '../operate/stage.ts';
@@ -67,6 +68,8 @@ export interface RecordingOptions {
   beforeMs: number;
   sliceMs: number;
   seed?: number;
+  /** what feeds the devices, in place of the mission's craft */
+  createWorld?: CreateWorld;
 }
 
 function sumOf(bytes: Uint8Array, sum: number): number {
@@ -77,6 +80,7 @@ function sumOf(bytes: Uint8Array, sum: number): number {
 /** The mission flies; then the board loses its power, and from its next boot on all is written down. */
 export async function record(options: RecordingOptions): Promise<Recording> {
   const { board, base, upgrade, part, settleMs, beforeMs, sliceMs, seed = 1 } = options;
+  const { devices, createWorld } = await surroundings();
   const calls: Recorded[] = [];
   let recording = false;
   let sum = 0;
@@ -84,7 +88,8 @@ export async function record(options: RecordingOptions): Promise<Recording> {
   const lab = new Lockstep({
     bundle: `${(await boardBundle()).text}${SAME_EVERYWHERE.replace('RECORDED', JSON.stringify(board))}`,
     boards: base.plan.boards.map((name) => ({ name, type: 'virtual', interrupts: true, memoryBytes: 0, flash: part })),
-    ...(await surroundings()),
+    devices,
+    createWorld: options.createWorld ?? createWorld,
     seed,
     takes: (name, call) => {
       if (recording && name === board) calls.push({ ...call, bytes: call.bytes.slice(), t: now() });

@@ -51,8 +51,11 @@ export interface LockstepOptions {
   tap?: (board: string, call: HalCall, bytes: Uint8Array) => void;
   /** false: boards' trace lines are not looked at, which is faster */
   traces?: boolean;
-  /** hears of each call of a board's firmware, just before it: how long its processor takes for it, ms */
-  takes?: (board: string, call: BoardCall) => number;
+  /**
+   * Hears of each call of a board's firmware, just before it, and how many others wait for that board: how long its
+   * processor takes for it, ms.
+   */
+  takes?: (board: string, call: BoardCall, waiting: number) => number;
   /** another device bus than the one whose packets take about a millisecond: gets what boards say, and when */
   bus?: (bus: BusEnd) => (from: string, bytes: Uint8Array, at: number) => void;
 }
@@ -138,6 +141,8 @@ interface Seat {
   /** virtual time that interrupted calls have cost in this call, ms */
   cost: number;
   busyUntil: number;
+  /** calls that wait for that */
+  waiting: number;
   resetting: boolean;
   /** cut off from the device bus */
   unlinked: boolean;
@@ -208,6 +213,7 @@ export class Lockstep implements Lab {
       wake: 0,
       cost: 0,
       busyUntil: 0,
+      waiting: 0,
       resetting: false,
       unlinked: false,
       sentAt: 0,
@@ -328,12 +334,14 @@ export class Lockstep implements Lab {
     const board = seat.board;
     if (!board && seat.life.dead) return;
     if (seat.busyUntil > this.time) {
+      seat.waiting++;
       this.queue.add(seat.busyUntil, () => {
+        seat.waiting--;
         if (seat.board === board) this.run(seat, call, what);
       });
       return;
     }
-    seat.cost = this.options.takes?.(seat.options.name, what) ?? 0;
+    seat.cost = this.options.takes?.(seat.options.name, what, seat.waiting) ?? 0;
     let next = this.time;
     try {
       call(board as Board);

@@ -119,9 +119,13 @@ export function replay(hal: Hal, settings: ReplaySettings): Board {
       else if (kind === BUS) board.bus(bytes);
       else if (kind === INPUT) board.input(entry[2], bytes);
     }
+    const called = hal.now();
     if (board) board.poll();
-    const took = hal.now() - began;
-    if (settings.each) say(call + ' ' + Math.round(took * 1000) + ' ' + programs + ' ' + programmed);
+    const polled = hal.now();
+    if (settings.each) {
+      const micros = Math.round((called - began) * 1000) + ' ' + Math.round((polled - called) * 1000);
+      say(call + ' ' + micros + ' ' + programs + ' ' + programmed);
+    }
     call++;
   };
 

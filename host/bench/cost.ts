@@ -1,0 +1,84 @@
+// npm run bench -- cost: what the guard costs in instructions of an emulated Cortex-M, and how long a takeover takes.
+
+import { writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { progress } from '../command/tool.ts';
+import type { NativeTarget } from '../build/engine-parts.ts';
+import { buildNative } from '../build/native.ts';
+import type { Bench } from './bench.ts';
+import type { CostReport, EngineCost } from './cost-text.ts';
+import { costText } from './cost-text.ts';
+import { engines, engineVersion } from './engines.ts';
+import type { Counted } from './instructions.ts';
+import { CASES, countCase, TWICE } from './instructions.ts';
+import { pricesOf, takeover } from './takeover.ts';
+
+const HELP = `usage: npm run bench -- cost [options]
+
+Instructions per message on a Cortex-M3 that QEMU emulates, with the native board and a real engine: the sample mission's
+estimator, and a handler that does nothing; unguarded, clean under guard, and contaminated, journal writes included. One
+board of the mission is recorded in lockstep and does the same again on the chip, to the byte; its clock counts
+instructions, so that a run repeats to the instruction. Then detection to takeover with four boards on a wire of 1 M baud,
+in virtual time, with what the chip needed for each packet.
+
+Duktape needs Debian's packages (README); JerryScript as well where UNDERSTUDY_JERRY names its installations.
+
+  --quick       fewer messages; Duktape alone
+  --json FILE   writes the figures
+`;
+
+const CHIP: NativeTarget = 'mps2-an385';
+const SLICE_MS = 5000;
+const QUICK_SLICE_MS = 500;
+
+export async function measureCost(quick: boolean, told: (text: string) => void = () => {}): Promise<CostReport> {
+  const costs: EngineCost[] = [];
+  const { ready, missing } = engines();
+  for (const { engine, heap } of quick ? ready.slice(0, 1) : ready) {
+    const { program } = await buildNative({ target: CHIP, engine });
+    const chip = { program, heap };
+    const cases: Counted[] = [];
+    for (const one of quick ? CASES : [...CASES, TWICE]) {
+      told(`${engine}, ${one.name} `);
+      cases.push(await countCase(one, chip, quick ? QUICK_SLICE_MS : SLICE_MS));
+    }
+    told(`${engine}, takeover `);
+    const prices = await pricesOf(chip);
+    costs.push({ engine: `${engine} ${engineVersion(engine)}`, cases, prices, takeover: await attempt(prices) });
+  }
+  return { quick, costs, missing, bus: await attempt(null) };
+}
+
+/** A takeover that does not come to its end is a result, and told as one. */
+async function attempt(prices: Parameters<typeof takeover>[0]): Promise<CostReport['bus']> {
+  try {
+    return await takeover(prices);
+  } catch (error) {
+    return { failed: (error as Error).message };
+  }
+}
+
+async function run(args: string[]): Promise<boolean> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      quick: { type: 'boolean', default: false },
+      json: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(HELP);
+    return true;
+  }
+  const report = await measureCost(values.quick, progress);
+  progress('');
+  process.stdout.write(costText(report));
+  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(report)}\n`);
+  return true;
+}
+
+export const cost: Bench = {
+  what: 'instructions per message on an emulated Cortex-M, guarded and not; detection to takeover',
+  run,
+};
