@@ -8,8 +8,8 @@ import { parse } from 'acorn';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { boardBundle, componentText } from '../host/build/bundle.ts';
 import { inspect } from '../host/build/gate.ts';
-import { Failure } from '../host/failure.ts';
 import type { Board, Hal } from '../hal/hal.ts';
+import { failureIn } from './fixtures/failure.ts';
 
 let folder = '';
 
@@ -26,15 +26,6 @@ function write(name: string, text: string): string {
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, text);
   return file;
-}
-
-async function failure(promise: Promise<unknown>): Promise<Failure> {
-  const error = await promise.then(
-    () => null,
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof Failure)) throw new Error(`expected a Failure, not ${error}`);
-  return error;
 }
 
 /** What ES5 and typed arrays put into the global object; all else is deleted from a bare context. */
@@ -131,16 +122,16 @@ describe('a component', () => {
   });
 
   test('with a syntax error says file, line and reason', async () => {
-    const error = await failure(componentText(write('broken.ts', 'export const a = 1;\nexport const = 2;\n')));
+    const error = await failureIn(componentText(write('broken.ts', 'export const a = 1;\nexport const = 2;\n')));
     expect(error.code).toBe('E_BUILD');
     expect(error.message).toMatch(/broken\.ts:2:14: Expected identifier/);
   });
 
   test('with an import that is not there says file and line', async () => {
-    const error = await failure(componentText(write('lost.ts', `export const a = 1;\nimport './nowhere.ts';\n`)));
+    const error = await failureIn(componentText(write('lost.ts', `export const a = 1;\nimport './nowhere.ts';\n`)));
     expect(error.code).toBe('E_BUILD');
     expect(error.message).toMatch(/lost\.ts:2:8: Could not resolve/);
-    const node = await failure(
+    const node = await failureIn(
       componentText(write('node.ts', `import { readFileSync } from 'node:fs';\nexport { readFileSync };\n`)),
     );
     expect(node.message).toMatch(/node\.ts:1:\d+: Could not resolve "node:fs"/);
@@ -152,11 +143,11 @@ describe('a component', () => {
       'uses.ts',
       `import { one } from './lib/set.ts';\nexport function initial(): unknown {\n  return one();\n}\n`,
     );
-    const error = await failure(componentText(file));
+    const error = await failureIn(componentText(file));
     expect(error.code).toBe('E_LANGUAGE');
     expect(error.message).toMatch(/lib\/set\.ts:2:14: Set/);
     expect(
-      (await failure(componentText(write('class.ts', 'export const a = 1;\nexport class B {}\n')))).message,
+      (await failureIn(componentText(write('class.ts', 'export const a = 1;\nexport class B {}\n')))).message,
     ).toMatch(/class\.ts:2/);
   });
 
@@ -166,7 +157,7 @@ describe('a component', () => {
       `import { two } from './second.ts';\nexport const one = two;\nexport function three(): number {\n  return 3;\n}\n`,
     );
     write('second.ts', `import { one } from './first.ts';\nexport const two = [one];\n`);
-    const error = await failure(componentText(join(folder, 'first.ts')));
+    const error = await failureIn(componentText(join(folder, 'first.ts')));
     expect(error.message).toMatch(/used before its definition/);
   });
 });

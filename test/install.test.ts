@@ -15,6 +15,7 @@ import { BoardLink } from '../host/session/link.ts';
 import type { Line } from '../host/session/link.ts';
 import { LINUX_FLASH, relayCommand } from '../host/testbed/espruino.ts';
 import { storageImage } from '../host/testbed/storage.ts';
+import { reached } from './fixtures/failure.ts';
 
 const program = process.env.UNDERSTUDY_ESPRUINO ?? '';
 if (program === '') console.warn('test/install.test.ts: SKIPPED, for UNDERSTUDY_ESPRUINO names no interpreter');
@@ -126,10 +127,8 @@ const SMALL = 'var understudy={boot:1};var understudyDrive=function(s){s.good();
 const small = (more = ''): Buffer => Buffer.from(`${more}${SMALL}//${'x'.repeat(3000)}`, 'latin1');
 
 async function until(running: () => Running, what: string, times = 1, ms = 20_000): Promise<void> {
-  for (const end = performance.now() + ms; running().said().split(what).length <= times; ) {
-    if (performance.now() > end) throw new Error(`no ${what}: ${running().said().slice(-1500)}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  if (await reached(() => running().said().split(what).length > times, ms)) return;
+  throw new Error(`no ${what}: ${running().said().slice(-1500)}`);
 }
 
 describe.skipIf(program === '')('install', () => {

@@ -20,6 +20,7 @@ import type { Client } from '../host/testbed/client.ts';
 import { startDaemon, stopTestbed } from '../host/testbed/client.ts';
 import { createRandom } from '../host/testbed/random.ts';
 import { bundleText } from './fixtures/bundle.ts';
+import { until as within } from './fixtures/failure.ts';
 
 const KILLS = 25;
 const SEED = 1;
@@ -42,13 +43,8 @@ afterAll(async () => {
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const end = performance.now() + PATIENCE_MS;
-  while (!(await holds())) {
-    if (performance.now() > end) throw new Error(`never came: ${what}`);
-    await sleep(25);
-  }
-}
+const until = (what: string, holds: () => boolean | Promise<boolean>): Promise<void> =>
+  within(what, holds, PATIENCE_MS);
 
 async function bring(version: Version): Promise<Client> {
   writeFileSync(join(folder, 'world.ts'), WORLD);

@@ -20,6 +20,7 @@ import {
 import type { TraceLine } from '../host/check/types.ts';
 import { Failure } from '../host/failure.ts';
 import { BoardLink, type Clock, DATA_BYTES, type Line, REPEATS_MAX, REQUEST_MS } from '../host/session/link.ts';
+import { failureIn } from './fixtures/failure.ts';
 
 /** mulberry32 */
 function generator(seed: number): () => number {
@@ -245,15 +246,6 @@ function same(a: Uint8Array | null, b: Uint8Array): boolean {
   return a !== null && Buffer.compare(a, b) === 0;
 }
 
-async function failure(promise: Promise<unknown>): Promise<Failure> {
-  const result = await promise.then(
-    () => null,
-    (error) => error,
-  );
-  expect(result).toBeInstanceOf(Failure);
-  return result as Failure;
-}
-
 describe('requests', () => {
   test('a reply comes back as plain data', async () => {
     const { world, agent, link } = bench();
@@ -265,27 +257,27 @@ describe('requests', () => {
 
   test('an error of the board is thrown with code, cause and next step', async () => {
     const { world, link } = bench();
-    const error = await world.settle(failure(link.request('fly')));
+    const error = await world.settle(failureIn(link.request('fly')));
     expect(error).toMatchObject({
       code: 'E_REFUSED',
       exit: 7,
       message: 'board control: no fly',
       next: 'Ask for something else.',
     });
-    expect(await world.settle(failure(link.request('odd')))).toMatchObject({ code: 'E_PROTOCOL', exit: 9 });
+    expect(await world.settle(failureIn(link.request('odd')))).toMatchObject({ code: 'E_PROTOCOL', exit: 9 });
   });
 
   test('a silent board is a timeout: after its time, so many repeats, and words that help', async () => {
     const { world, agent, link, noise } = bench();
     agent.silent = true;
-    const error = await world.settle(failure(link.request('status')));
+    const error = await world.settle(failureIn(link.request('status')));
     expect(error).toMatchObject({ code: 'E_TIMEOUT', exit: 6 });
     expect(error.message).toBe('board control did not answer status within 6000 ms');
     expect(error.next).toMatch(/power/);
     expect(world.now()).toBeCloseTo(REQUEST_MS);
     expect(link.counters().resent).toBe(REPEATS_MAX);
     noise(new Uint8Array(50).fill(0x41));
-    expect((await world.settle(failure(link.request('status', {}, 100)))).next).toMatch(/baud rate/);
+    expect((await world.settle(failureIn(link.request('status', {}, 100)))).next).toMatch(/baud rate/);
     expect(world.now()).toBeCloseTo(REQUEST_MS + 100);
     agent.silent = false;
     expect(await world.settle(link.request('echo', { id: 1 }))).toMatchObject({ id: 1 });
@@ -300,13 +292,13 @@ describe('requests', () => {
 
   test('a link closed while it waits says so; later requests too', async () => {
     const { world, link, closed } = bench();
-    const waiting = failure(link.request('echo', { id: 1 }));
+    const waiting = failureIn(link.request('echo', { id: 1 }));
     await new Promise((resolve) => setImmediate(resolve));
     link.close();
     link.close();
     expect((await world.settle(waiting)).code).toBe('E_CLOSED');
-    expect((await world.settle(failure(link.request('echo')))).code).toBe('E_CLOSED');
-    expect((await world.settle(failure(link.upload('staged', image(10))))).code).toBe('E_CLOSED');
+    expect((await world.settle(failureIn(link.request('echo')))).code).toBe('E_CLOSED');
+    expect((await world.settle(failureIn(link.upload('staged', image(10))))).code).toBe('E_CLOSED');
     expect(closed()).toBe(1);
   });
 
@@ -407,7 +399,7 @@ describe('uploads', () => {
   test('two uploads follow each other, also after one that failed', async () => {
     const { world, agent, link } = bench();
     agent.dropData = (_offset, count) => count < 20 && agent.slot.length === 5000;
-    const first = failure(link.upload('staged', image(5000)));
+    const first = failureIn(link.upload('staged', image(5000)));
     const second = link.upload('active', image(6000));
     expect(await world.settle(first)).toMatchObject({ code: 'E_TIMEOUT', exit: 6 });
     await world.settle(second);
@@ -438,7 +430,7 @@ describe('uploads', () => {
       if (count === 5) (agent as unknown as { transfer: null }).transfer = null;
       return false;
     };
-    const error = await world.settle(failure(link.upload('staged', image(20_000))));
+    const error = await world.settle(failureIn(link.upload('staged', image(20_000))));
     expect(error).toMatchObject({ code: 'E_STATE', exit: 9, message: 'board control: no transfer' });
   });
 

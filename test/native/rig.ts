@@ -18,6 +18,7 @@ import { findTool, type NativeTarget } from '../../host/build/engine-parts.ts';
 import type { Line } from '../../host/session/link.ts';
 import { openSerial } from '../../host/testbed/serial.ts';
 import { BOARD_EXIT, type Cause } from '../../host/testbed/spec.ts';
+import { until } from '../fixtures/failure.ts';
 
 export interface RigOptions {
   target: NativeTarget;
@@ -238,16 +239,14 @@ export class Rig {
 
   /** Until power went so. */
   async cut(): Promise<void> {
-    await until('power went', () => {
-      const file = readFileSync(this.cutFile);
-      return file.readUInt32LE(CUT_AT[this.options.target]) === CUT_FIRED;
-    });
+    const went = (): boolean => readFileSync(this.cutFile).readUInt32LE(CUT_AT[this.options.target]) === CUT_FIRED;
+    await until('power went', went, WAIT_MS);
     await this.kill();
   }
 
   /** Until its log has the text. */
   async logged(text: string): Promise<void> {
-    await until(`the log has: ${text}`, () => this.log.includes(text));
+    await until(`the log has: ${text}`, () => this.log.includes(text), WAIT_MS);
   }
 
   /** As Talk's. */
@@ -295,11 +294,4 @@ function writeWord(fd: number, word: number, at: number): void {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32LE(word);
   writeSync(fd, bytes, 0, bytes.length, at);
-}
-
-async function until(what: string, holds: () => boolean): Promise<void> {
-  for (const end = Date.now() + WAIT_MS; !holds(); ) {
-    if (Date.now() > end) throw new Error(`not within ${WAIT_MS} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }

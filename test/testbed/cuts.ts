@@ -21,9 +21,11 @@ import type { Client } from '../../host/testbed/client.ts';
 import { startTestbed, stopTestbed } from '../../host/testbed/client.ts';
 import { headerOf } from '../../host/testbed/header.ts';
 import { createRandom } from '../../host/testbed/random.ts';
+import { reached as within } from '../fixtures/failure.ts';
 
 /** Nobody is gone, nothing hangs and nothing has failed before that: a machine with other work is slow, ms. */
 const PATIENCE_MS = 300_000;
+const LOOK_MS = 50;
 const HEARTBEAT_MS = 500;
 /** Boards are without power for up to so long, ms. */
 const OFF_MS = 300;
@@ -263,14 +265,8 @@ function cutless(board: BoardStatus): boolean {
   return board.processes.every((process) => !process.cut);
 }
 
-async function reached(holds: () => boolean | Promise<boolean>): Promise<boolean> {
-  const end = performance.now() + PATIENCE_MS;
-  while (!(await holds())) {
-    if (performance.now() > end) return false;
-    await sleep(50);
-  }
-  return true;
-}
+/** Not often: on a slow board each look takes its time. */
+const reached = (holds: () => boolean | Promise<boolean>): Promise<boolean> => within(holds, PATIENCE_MS, LOOK_MS);
 
 async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
   if (!(await reached(holds))) throw new Error(`never came: ${what}`);
