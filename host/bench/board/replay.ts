@@ -33,7 +33,8 @@ export function drawing(): () => number {
   };
 }
 
-export function replay(hal: Hal, settings: ReplaySettings): Board {
+/** `used`: memory in use now, in what the engine counts it; the most of it, up to each call, is said. */
+export function replay(hal: Hal, settings: ReplaySettings, used?: () => number): Board {
   const native = hal.crc32 || crc32;
   const flash = hal.flash;
   let at = settings.at;
@@ -45,6 +46,13 @@ export function replay(hal: Hal, settings: ReplaySettings): Board {
   let programs = 0;
   let programmed = 0;
   let done = false;
+  let most = 0;
+
+  const look = function (): void {
+    if (!used) return;
+    const now = used();
+    if (now > most) most = now;
+  };
 
   const say = function (line: string): void {
     const bytes = new Uint8Array(line.length + 1);
@@ -54,6 +62,7 @@ export function replay(hal: Hal, settings: ReplaySettings): Board {
   };
 
   const tell = function (bytes: Uint8Array): void {
+    look();
     sum = native(bytes, 0, bytes.length, sum);
   };
 
@@ -64,6 +73,7 @@ export function replay(hal: Hal, settings: ReplaySettings): Board {
     memoryBytes: 0,
     traces: false,
     now: function () {
+      look();
       return time;
     },
     random: drawing(),
@@ -122,6 +132,10 @@ export function replay(hal: Hal, settings: ReplaySettings): Board {
     const called = hal.now();
     if (board) board.poll();
     const polled = hal.now();
+    if (used) {
+      look();
+      say('used ' + call + ' ' + most);
+    }
     if (settings.each) {
       const micros = Math.round((called - began) * 1000) + ' ' + Math.round((polled - called) * 1000);
       say(call + ' ' + micros + ' ' + programs + ' ' + programmed);
