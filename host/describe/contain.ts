@@ -86,7 +86,8 @@ export function failingTable(): string {
 /** Everything that shares a board shares its heap and its resets: the way out, by what the board offers. */
 export function isolation(type: Pick<BoardType, 'partitions' | 'interrupts'>): string {
   if (type.partitions > 1) {
-    return `${type.partitions} boards of the system on one chip, each with a heap of its own: place the new version there`;
+    const own = `${type.partitions} boards of the system on one chip, each with a heap of its own: place the new version there`;
+    return `${own}. A hang holds all of them up until it is interrupted; the watchdog and a fault of the engine reset all`;
   }
   return 'place the new version on a board of its own';
 }
