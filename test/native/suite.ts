@@ -238,12 +238,13 @@ export function nativeSuite(native: Native, { folder, firmware, probe }: Bundles
     test('two boards of a system on one chip: heap, flash, faults and restarts are of one alone, packets go between', async () => {
       const own = join(folder, `two-${number++}`);
       const socket = `${own}.socket`;
+      const times = { 'hang-ms': 500, 'watchdog-ms': 2000 };
       rig = new Rig({
         target: 'mps2-an385',
         program,
         folder: own,
         bundle: probe,
-        settings: { name: 'a,b', 'sector-bytes': 4096, sectors: 64, 'program-bytes': 8, heap: native.heap },
+        settings: { name: 'a,b', 'sector-bytes': 4096, sectors: 64, 'program-bytes': 8, heap: native.heap, ...times },
         arguments: ['-chardev', `socket,id=second,path=${socket},server=on,wait=off`, '-serial', 'chardev:second'],
       });
       await rig.on();
@@ -280,8 +281,14 @@ export function nativeSuite(native: Native, { folder, firmware, probe }: Bundles
       expect(await ask('fault', 'boot')).toBe('boot fault 5');
       expect(await ask('reset', 'boot')).toBe('boot reset 5');
       expect(await ask('read 0 8')).toBe('0000000000000001');
+      expect(await ask('call loop')).toMatch(/^threw hang/);
       // the other went on all the time
       expect(await rig.ask('call two')).toBe('called one,two');
+      // what no interruption reaches ends for both; only one of them was in a process
+      second.forget();
+      line.write('loop\n');
+      expect(await second.said('boot')).toBe('boot watchdog 5');
+      expect(await rig.said('boot')).toBe('boot watchdog -1');
       line.destroy();
     });
   });
