@@ -43,8 +43,8 @@ export interface Io {
   random(): number;
 }
 
-/** A channel may carry at once what its rate allows in so long, s: a board that was late has to catch up. */
-const BURST_S = 2;
+/** A channel may carry at once what its rate allows in so long, s: what waited in a cut, or for power, is done in one go. */
+const BURST_S = 6;
 
 /** Runs a handler; where the board can interrupt a call and `risky` holds, within `HANDLER_MS`. */
 export type Call = (fn: () => void) => void;
