@@ -174,7 +174,7 @@ function push(store: Store, kind: number, fields: unknown[]): number {
   for (let from = 0; from < bytes.length; from += BASE_PART) {
     const last = from + BASE_PART >= bytes.length;
     const part = from === 0 ? RECORD_FIRST : last ? RECORD_LAST : RECORD_MORE;
-    const piece = from === 0 && last ? bytes : bytes.subarray(from, from + BASE_PART);
+    const piece = from === 0 && last ? bytes : bytes.subarray(from, Math.min(bytes.length, from + BASE_PART));
     store.pending.push({ kind: piece === bytes ? kind : part, bytes: piece });
     cost += piece.length + RECORD_HEADER;
   }
@@ -264,7 +264,7 @@ function baseRecords(kind: number, pid: Pid, t: number, bytes: Uint8Array): Ring
   const parts = Math.max(1, Math.ceil(bytes.length / BASE_PART));
   const out: RingRecord[] = [];
   for (let i = 0; i < parts; i++) {
-    const part = bytes.subarray(i * BASE_PART, (i + 1) * BASE_PART);
+    const part = bytes.subarray(i * BASE_PART, Math.min(bytes.length, (i + 1) * BASE_PART));
     out.push({ kind: kind, bytes: encode([pid, i, parts, t, part]) });
   }
   return out;
