@@ -14,8 +14,9 @@ export interface EngineCost {
   /** with its version */
   engine: string;
   cases: Counted[];
-  prices: Prices;
-  takeover: Attempt;
+  /** null: no takeover was tried */
+  prices: Prices | null;
+  takeover: Attempt | null;
 }
 
 export interface CostReport {
@@ -119,7 +120,7 @@ function engineText({ engine, cases }: EngineCost): string[] {
 function takeoverText({ bus, costs }: CostReport): string[] {
   const columns: [string, Attempt][] = [
     ['no time at all', bus],
-    ...costs.map(({ engine, takeover }): [string, Attempt] => [engine, takeover]),
+    ...costs.flatMap(({ engine, takeover }): [string, Attempt][] => (takeover ? [[engine, takeover]] : [])),
   ];
   const ms = (pick: (done: Takeover) => number | null): string[] =>
     columns.map(([, done]) => {

@@ -34,7 +34,7 @@ export interface Variables {
 }
 
 /** What a text says about itself. */
-const USED = 'process.memory(false).usage';
+const USED = 'process.memory().usage';
 
 async function watched(recording: Recording): Promise<string> {
   const settings = replaySettings(recording, false);
@@ -118,16 +118,14 @@ async function talk(
   }
 }
 
-/** `ms`: real time that the run may take. */
-export async function variables(interpreter: string, recording: Recording, ms: number): Promise<Variables> {
+/** `ms`: real time that the run may take. Without a recording: the firmware alone. */
+export async function variables(interpreter: string, recording: Recording | null, ms: number): Promise<Variables> {
   const tell =
-    'setTimeout(function(){var m=process.memory(false);' +
-    'print("memory "+m.usage+" "+m.total+" "+m.blocksize+" "+process.version)},6000);';
-  const alone = await talk(interpreter, undefined, new Uint8Array(96 * 1024).fill(255), tell, /^.*memory \d/, 60_000);
+    'setTimeout(function(){var m=process.memory();' +
+    'print("memory "+m.usage+" "+m.total+" "+m.blocksize+" "+process.version)},3000);';
+  const alone = await talk(interpreter, undefined, new Uint8Array(96 * 1024).fill(255), tell, /memory \d/, 60_000);
   const told = alone.lines.map((line) => /memory (\d+) (\d+) (\d+) (\S+)/.exec(line)).find((found) => found);
   if (!told) throw new Error(`${interpreter} did not run the firmware: ${alone.lines.slice(-3).join(' | ')}`);
-  const flash = Buffer.concat([recording.flash, encodeCalls(recording.calls)]);
-  const run = await talk(interpreter, await watched(recording), flash, '', /^(end|threw) |MEMORY|understudy: /, ms);
   const out: Variables = {
     booted: Number(told[1]),
     total: Number(told[2]),
@@ -138,6 +136,9 @@ export async function variables(interpreter: string, recording: Recording, ms: n
     calls: 0,
     trouble: 'it took too long',
   };
+  if (!recording) return out;
+  const flash = Buffer.concat([recording.flash, encodeCalls(recording.calls)]);
+  const run = await talk(interpreter, await watched(recording), flash, '', /^(end|threw) |MEMORY|understudy: /, ms);
   for (const line of run.lines) {
     const found = /^used (\d+) (\d+)$/.exec(line);
     if (found) {

@@ -12,12 +12,12 @@ import { record } from './recording.ts';
 export const GUARDED = 'control';
 /** The new version goes wrong at this attitude after the start. */
 const FAILS_AT = 3;
-const STEP = 4096;
 
-/** Boot, start, guard, takeover, and some time after that. */
-export async function guardedRecording(part = PART, settleMs = 400, sliceMs = 900): Promise<Recording> {
+/** Boot, start, guard, takeover, and some time after that; `short`: as little of each as there can be. */
+export async function guardedRecording(part = PART, short = false): Promise<Recording> {
   const base = await missionVersion({ blank: null, spare: true });
-  const upgrade = upgradeOf(base, ['controller'], FAILS_AT);
+  const upgrade = upgradeOf(base, ['controller'], short ? 1 : FAILS_AT);
+  const [settleMs, sliceMs] = short ? [150, 300] : [400, 900];
   return record({ board: GUARDED, base, upgrade, part, settleMs, beforeMs: 0, sliceMs });
 }
 
@@ -28,33 +28,42 @@ export interface Smallest {
   stackPeak: number;
 }
 
+/** Where to look, bytes. */
+export interface Range {
+  least: number;
+  plenty: number;
+  step: number;
+}
+
 interface Attempt {
   passed: boolean;
+  why: string;
   heapPeak: number;
   stackPeak: number;
 }
 
-/** Between `least`, which fails, and the peak of a run with `plenty`, in steps of 4 KB. Throws where that fails too. */
-async function smallest(least: number, plenty: number, attempt: (heap: number) => Promise<Attempt>): Promise<Smallest> {
+/** Between `least`, which fails, and the peak of a run with `plenty`, in steps. Throws where that fails too. */
+async function smallest(range: Range, attempt: (heap: number) => Promise<Attempt>): Promise<Smallest> {
+  const { least, plenty, step } = range;
   const first = await attempt(plenty);
-  if (!first.passed) throw new Error(`not even with ${plenty} B of heap`);
-  let fails = Math.floor(least / STEP);
-  let passes = Math.min(Math.ceil(first.heapPeak / STEP) + 1, Math.floor(plenty / STEP));
+  if (!first.passed) throw new Error(`not even with ${plenty} B of heap: ${first.why}`);
+  let fails = Math.floor(least / step);
+  let passes = Math.min(Math.ceil(first.heapPeak / step) + 1, Math.floor(plenty / step));
   let stackPeak = first.stackPeak;
   while (passes - fails > 1) {
     const middle = (passes + fails) >> 1;
-    const tried = await attempt(middle * STEP);
+    const tried = await attempt(middle * step);
     if (tried.passed) passes = middle;
     else fails = middle;
     stackPeak = Math.max(stackPeak, tried.stackPeak);
   }
-  return { bytes: passes * STEP, peak: first.heapPeak, stackPeak };
+  return { bytes: passes * step, peak: first.heapPeak, stackPeak };
 }
 
 /** The firmware alone, without a system. */
-export async function smallestBoot(program: string, least: number, plenty: number): Promise<Smallest> {
+export async function smallestBoot(program: string, range: Range): Promise<Smallest> {
   const { text } = await boardBundle();
-  return smallest(least, plenty, async (heap) => {
+  return smallest(range, async (heap) => {
     const run = await runOnChip({
       program,
       bundle: text,
@@ -67,18 +76,13 @@ export async function smallestBoot(program: string, least: number, plenty: numbe
       // the report behind the boot
       until: /has booted, .*\n.*heap .*\n/,
     });
-    return { passed: run.ended, ...peaksOf(run.log) };
+    return { passed: run.ended, why: run.log.at(-1) ?? '', ...peaksOf(run.log) };
   });
 }
 
-export async function smallestRun(
-  program: string,
-  recording: Recording,
-  least: number,
-  plenty: number,
-): Promise<Smallest> {
-  return smallest(least, plenty, async (heap) => {
+export async function smallestRun(program: string, recording: Recording, range: Range): Promise<Smallest> {
+  return smallest(range, async (heap) => {
     const { trouble, heapPeak, stackPeak } = await replayOnChip(recording, { program, heap, each: false });
-    return { passed: trouble === null, heapPeak, stackPeak };
+    return { passed: trouble === null, why: trouble ?? '', heapPeak, stackPeak };
   });
 }

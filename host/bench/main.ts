@@ -4,9 +4,10 @@ import { createTool } from '../command/tool.ts';
 import type { Bench } from './bench.ts';
 import { cost } from './cost.ts';
 import { durability } from './durability.ts';
+import { footprint } from './footprint.ts';
 import { ring } from './ring.ts';
 
-const BENCHES: Record<string, Bench> = { ring, durability, cost };
+const BENCHES: Record<string, Bench> = { ring, durability, footprint, cost };
 
 const tool = createTool('bench');
 
