@@ -77,20 +77,24 @@ function describe(port: PortInfo): string {
   return `${port.path}${id}${port.name === '' ? '' : ` ${port.name}`}`;
 }
 
+function listText(ports: PortInfo[]): string {
+  if (ports.length === 0) return 'there is no serial port on this machine';
+  return `there are ${ports.map(describe).join(', ')}`;
+}
+
 /**
  * The port that is meant: a path as it is, `id:<usb serial>` looked up, nothing at all if exactly one USB port is
  * there. Throws Failure E_NO_PORT or E_AMBIGUOUS (exit 3) with the ports that there are.
  */
 export function choosePort(wanted: string | undefined, ports: PortInfo[] = listPorts()): string {
-  const listed =
-    ports.length === 0 ? 'there is no serial port on this machine' : `there are ${ports.map(describe).join(', ')}`;
+  const listed = listText(ports);
   if (wanted === undefined || wanted === '') {
     const usb = ports.filter((port) => port.vendor !== '');
     const only = usb[0];
     if (only && usb.length === 1) return only.path;
     const code = usb.length === 0 ? 'E_NO_PORT' : 'E_AMBIGUOUS';
     const cause = usb.length === 0 ? `no board is plugged in; ${listed}` : `which board? ${listed}`;
-    throw new Failure(code, EXIT.noBoard, cause, 'name one: --port /dev/ttyACM0, or --port id:<usb serial>');
+    throw new Failure(code, EXIT.noBoard, cause, 'name one as `port` in the testbed file: a path, or id:<usb serial>');
   }
   if (!wanted.startsWith('id:')) return wanted;
   const id = wanted.slice(3);
@@ -108,7 +112,7 @@ export function choosePort(wanted: string | undefined, ports: PortInfo[] = listP
     'E_NO_PORT',
     EXIT.noBoard,
     `no port has the USB serial number ${id}; ${listed}`,
-    'npx understudy ports',
+    'plug the board in, or give another `port` in the testbed file',
   );
 }
 
@@ -181,8 +185,8 @@ export function portFailure(path: string, error: unknown, ports: PortInfo[] = li
     return new Failure(
       'E_NO_PORT',
       EXIT.noBoard,
-      `there is no port ${path}`,
-      'plug the board in; npx understudy ports',
+      `no port ${path}; ${listText(ports)}`,
+      'plug the board in, or give another `port` in the testbed file',
     );
   }
   return new Failure('E_PORT', EXIT.link, `cannot open port ${path}: ${reason}`, 'check cable and port');
