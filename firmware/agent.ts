@@ -279,6 +279,7 @@ function done(agent: Agent, request: Reply): Reply {
 }
 
 function answer(agent: Agent, request: Reply): Reply {
+  'cold';
   const verb = request.verb;
   const rt = agent.rt;
   if (verb === 'hello') return hello(agent);

@@ -4,7 +4,7 @@
 import type { Application, Emission, Event, Migrated, Opaque } from './core/types.ts';
 import { decode, encode } from './link/cbor.ts';
 import { pack, unpack } from './link/pack.ts';
-import type { BoardPlan, ComponentPlan, DevicePlan, TypePlan } from './plan.ts';
+import type { BoardPlan, ComponentPlan, DevicePlan, Field, TypePlan } from './plan.ts';
 
 /** What a component's module exports (README, "Write a component"). */
 export interface Module {
@@ -101,166 +101,110 @@ function typeOf(plan: BoardPlan, index: number): TypePlan {
   return plan.types[index] as TypePlan;
 }
 
-function sendsOf(component: ComponentPlan, plan: BoardPlan, name: string): [number, number[]] {
-  for (let i = 0; i < component.sends.length; i++) {
-    if (typeOf(plan, component.sends[i][0]).name === name) return component.sends[i];
-  }
-  throw new Error(component.name + ' may not send ' + name);
+/** Which component of which version a process is. */
+interface Adapter {
+  module: Module;
+  plan: () => BoardPlan;
+  number: number;
+  /** runs its handlers (PROTOCOL 7: interrupting a call) */
+  call: Call;
+}
+
+function componentOf(adapter: Adapter): ComponentPlan {
+  return adapter.plan().components[adapter.number] as ComponentPlan;
+}
+
+function deviceOf(adapter: Adapter, index: number): DevicePlan {
+  return adapter.plan().devices[index] as DevicePlan;
 }
 
 /**
- * The adapter of one process. `plan` and `number` say which component of which version it is; `call` runs its
- * handlers (PROTOCOL 7: interrupting a call).
+ * The handler that runs; there is one at a time. So one `io` does for all processes: on Espruino each function that is made
+ * for a process takes ten variables or so.
  */
-export function createApplication(module: Module, plan: () => BoardPlan, number: number, call: Call): Application {
-  const component = function (): ComponentPlan {
-    return plan().components[number] as ComponentPlan;
-  };
-  const deviceAt = function (index: number): DevicePlan {
-    return plan().devices[index] as DevicePlan;
-  };
-  let current: { out: Emission[]; state: AppState; time: number; seed: { at: number } } | null = null;
-  const io: Io = {
-    send: function (name, data) {
-      if (!current) return;
-      const route = sendsOf(component(), plan(), name);
-      const type = typeOf(plan(), route[0]);
-      const bytes = pack(type.fields, data, name);
-      for (let i = 0; i < route[1].length; i++) {
-        if (!withinRate(current.state, route[0], route[1][i], type.perSecond, current.time)) {
-          throw new Error('flood: ' + name + ' above ' + type.perSecond + ' per second');
-        }
-        current.out.push({ to: route[1][i], type: route[0], data: bytes });
-      }
-    },
-    output: function (name, data) {
-      if (!current) return;
-      const device = indexOfName(plan().devices as DevicePlan[], name);
-      if (device < 0 || component().drives.indexOf(device) < 0) {
-        throw new Error(component().name + ' may not drive ' + name);
-      }
-      current.out.push({ device: device, data: pack(deviceAt(device).out as never, data, name) });
-    },
-    after: function (timer, ms) {
-      if (!module.timers || !module.timers[timer]) throw new Error('no timer named ' + timer);
-      if (!(ms >= 0)) throw new Error('timer ' + timer + ': ' + ms + ' is no time in ms');
-      // at least a millisecond: a timer that arms itself anew must let time pass
-      if (current) current.out.push({ timer: timer, at: current.time + (ms < 1 ? 1 : ms) });
-    },
-    cancel: function (timer) {
-      if (current) current.out.push({ timer: timer, at: -1 });
-    },
-    random: function () {
-      return current ? draw(current.seed) : 0;
-    },
-  };
+let current: { adapter: Adapter; out: Emission[]; state: AppState; time: number; seed: { at: number } } | null = null;
 
-  const run = function (
-    handler: Handler | undefined,
-    what: string,
-    state: AppState,
-    event: Event,
-    data: unknown,
-    out: Emission[],
-  ): void {
-    if (!handler) throw new Error('no handler for ' + what);
-    const mine = { out: out, state: state, time: event.t, seed: { at: event.seed | 0 } };
-    current = mine;
-    try {
-      call(function () {
-        handler(state.user, { time: event.t, name: what, data: data }, io);
-      });
-    } finally {
-      current = null;
+const io: Io = {
+  send: function (name, data) {
+    if (!current) return;
+    const plan = current.adapter.plan();
+    const component = componentOf(current.adapter);
+    let route: [number, number[]] | null = null;
+    for (let i = component.sends.length - 1; i >= 0; i--) {
+      if (typeOf(plan, component.sends[i][0]).name === name) route = component.sends[i];
     }
-  };
+    if (!route) throw new Error(component.name + ' may not send ' + name);
+    const type = typeOf(plan, route[0]);
+    const bytes = pack(type.fields, data, name);
+    for (let i = 0; i < route[1].length; i++) {
+      if (!withinRate(current.state, route[0], route[1][i], type.perSecond, current.time)) {
+        throw new Error('flood: ' + name + ' above ' + type.perSecond + ' per second');
+      }
+      current.out.push({ to: route[1][i], type: route[0], data: bytes });
+    }
+  },
+  output: function (name, data) {
+    if (!current) return;
+    const device = indexOfName(current.adapter.plan().devices as DevicePlan[], name);
+    const component = componentOf(current.adapter);
+    if (device < 0 || component.drives.indexOf(device) < 0) throw new Error(component.name + ' may not drive ' + name);
+    current.out.push({ device: device, data: pack(deviceOf(current.adapter, device).out as Field[], data, name) });
+  },
+  after: function (timer, ms) {
+    if (!current) return;
+    const timers = current.adapter.module.timers;
+    if (!timers || !timers[timer]) throw new Error('no timer named ' + timer);
+    if (!(ms >= 0)) throw new Error('timer ' + timer + ': ' + ms + ' is no time in ms');
+    // at least a millisecond: a timer that arms itself anew must let time pass
+    current.out.push({ timer: timer, at: current.time + (ms < 1 ? 1 : ms) });
+  },
+  cancel: function (timer) {
+    if (current) current.out.push({ timer: timer, at: -1 });
+  },
+  random: function () {
+    return current ? draw(current.seed) : 0;
+  },
+};
 
-  const device = function (index: number): { name: string; fields: never } {
-    return { name: deviceAt(index).name, fields: deviceAt(index).out as never };
-  };
+function run(
+  adapter: Adapter,
+  handler: Handler | undefined,
+  what: string,
+  state: AppState,
+  event: Event,
+  data: unknown,
+  out: Emission[],
+): void {
+  if (!handler) throw new Error('no handler for ' + what);
+  current = { adapter: adapter, out: out, state: state, time: event.t, seed: { at: event.seed | 0 } };
+  try {
+    adapter.call(function () {
+      handler(state.user, { time: event.t, name: what, data: data }, io);
+    });
+  } finally {
+    current = null;
+  }
+}
 
-  return {
-    initial: function (): Opaque {
-      return { user: module.initial ? module.initial() : {}, rates: [] };
-    },
-    handle: function (state, event, out) {
-      const app = state as AppState;
-      if (event.kind === 'app') {
-        const type = typeOf(plan(), event.type as number);
-        run(
-          module.on && module.on[type.name],
-          type.name,
-          app,
-          event,
-          unpack(type.fields, event.data as Uint8Array),
-          out,
-        );
-      } else if (event.kind === 'input') {
-        const from = deviceAt(event.device as number);
-        const data = unpack(from.in as never, event.data as Uint8Array);
-        run(module.inputs && module.inputs[from.name], from.name, app, event, data, out);
-      } else if (event.kind === 'timer') {
-        const name = event.name as string;
-        run(module.timers && module.timers[name], name, app, event, null, out);
-      } else if (module.start) run(module.start, 'start', app, event, null, out);
-    },
-    accept: function (state, index, data) {
-      const to = device(index);
-      let ok = false;
-      call(function () {
-        ok = (module.accept as never as { [name: string]: (s: unknown, o: unknown) => boolean })[to.name](
-          (state as AppState).user,
-          unpack(to.fields, data as Uint8Array),
-        );
-      });
-      return ok;
-    },
-    compensate: function (state, index, data) {
-      const to = device(index);
-      const fn = module.compensate && module.compensate[to.name];
-      if (!fn) return null;
-      let other: unknown = null;
-      call(function () {
-        other = fn((state as AppState).user, unpack(to.fields, data as Uint8Array));
-      });
-      return other === null || other === undefined ? null : pack(to.fields, other, to.name);
-    },
-    migrate: function (old, pending): Migrated {
-      const all = plan().allTypes;
-      const types = all ? all() : (plan().types as TypePlan[]);
-      return migrateWith(module, types, component(), old as AppState | null, pending, call);
-    },
-    save: function (value) {
-      return encode(value);
-    },
-    load: function (saved) {
-      return decode(saved as Uint8Array);
-    },
-    bytes: function (saved) {
-      return saved ? (saved as Uint8Array).length : 0;
-    },
-  };
+function initialState(module: Module): AppState {
+  return { user: module.initial ? module.initial() : {}, rates: [] };
 }
 
 /** PROTOCOL 5.3: the old state and the pending messages of the old format, in the hands of the new version. */
-function migrateWith(
-  module: Module,
-  types: TypePlan[],
-  component: ComponentPlan,
-  old: AppState | null,
-  pending: Event[],
-  call: Call,
-): Migrated {
-  const migrate = module.migrate;
-  if (!migrate || !old) {
+function migrate(adapter: Adapter, old: AppState | null, pending: Event[]): Migrated {
+  const plan = adapter.plan();
+  const types = plan.allTypes ? plan.allTypes() : (plan.types as TypePlan[]);
+  const renew = adapter.module.migrate;
+  if (!renew || !old) {
     for (let i = 0; i < pending.length; i++) {
       const type = types[pending[i].type as number];
       if (indexOfName(types, type.name) !== pending[i].type) {
-        throw new Error(component.name + ' has no migrate for a pending ' + type.name + ' of the old format');
+        throw new Error(
+          componentOf(adapter).name + ' has no migrate for a pending ' + type.name + ' of the old format',
+        );
       }
     }
-    const state = { user: module.initial ? module.initial() : {}, rates: [] };
-    return { state: state, pending: pending, timers: [], fresh: true };
+    return { state: initialState(adapter.module), pending: pending, timers: [], fresh: true };
   }
   const before: Pending[] = [];
   for (let i = 0; i < pending.length; i++) {
@@ -268,8 +212,8 @@ function migrateWith(
     before.push({ type: type.name, data: unpack(type.fields, pending[i].data as Uint8Array) });
   }
   let made: ReturnType<NonNullable<Module['migrate']>> | null = null;
-  call(function () {
-    made = migrate(old.user, before);
+  adapter.call(function () {
+    made = renew(old.user, before);
   });
   const answer = made as unknown as ReturnType<NonNullable<Module['migrate']>>;
   if (!answer || answer.state === undefined) throw new Error('migrate gave no state');
@@ -294,4 +238,62 @@ function migrateWith(
   const names = answer.timers;
   if (names) for (const name in names) timers.push([name, names[name]]);
   return { state: { user: answer.state, rates: [] }, pending: out, timers: names ? timers : undefined };
+}
+
+/**
+ * The adapter of one process. `plan` and `number` say which component of which version it is; `call` runs its
+ * handlers (PROTOCOL 7: interrupting a call).
+ */
+export function createApplication(module: Module, plan: () => BoardPlan, number: number, call: Call): Application {
+  const adapter: Adapter = { module: module, plan: plan, number: number, call: call };
+  return {
+    initial: function (): Opaque {
+      return initialState(module);
+    },
+    handle: function (state, event, out) {
+      const app = state as AppState;
+      if (event.kind === 'app') {
+        const type = typeOf(plan(), event.type as number);
+        const data = unpack(type.fields, event.data as Uint8Array);
+        run(adapter, module.on && module.on[type.name], type.name, app, event, data, out);
+      } else if (event.kind === 'input') {
+        const from = deviceOf(adapter, event.device as number);
+        const data = unpack(from.in as Field[], event.data as Uint8Array);
+        run(adapter, module.inputs && module.inputs[from.name], from.name, app, event, data, out);
+      } else if (event.kind === 'timer') {
+        const name = event.name as string;
+        run(adapter, module.timers && module.timers[name], name, app, event, null, out);
+      } else if (module.start) run(adapter, module.start, 'start', app, event, null, out);
+    },
+    accept: function (state, index, data) {
+      const device = deviceOf(adapter, index);
+      let ok = false;
+      call(function () {
+        ok = (module.accept as NonNullable<Module['accept']>)[device.name](
+          (state as AppState).user,
+          unpack(device.out as Field[], data as Uint8Array),
+        );
+      });
+      return ok;
+    },
+    compensate: function (state, index, data) {
+      const device = deviceOf(adapter, index);
+      const fields = device.out as Field[];
+      const fn = module.compensate && module.compensate[device.name];
+      if (!fn) return null;
+      let other: unknown = null;
+      call(function () {
+        other = fn((state as AppState).user, unpack(fields, data as Uint8Array));
+      });
+      return other === null || other === undefined ? null : pack(fields, other, device.name);
+    },
+    migrate: function (old, pending): Migrated {
+      return migrate(adapter, old as AppState | null, pending);
+    },
+    save: encode,
+    load: decode as Application['load'],
+    bytes: function (saved) {
+      return saved ? (saved as Uint8Array).length : 0;
+    },
+  };
 }

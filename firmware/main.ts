@@ -28,9 +28,22 @@ export const VERSION = '0.1.0';
 /** Without a system a board has nothing to do but listen, ms. */
 const IDLE_MS = 1000;
 
+/** In a function of its own, for on Espruino a closure keeps all that is known where it is made. */
+function createTracer(agent: Agent): Pick<Runtime, 'flush' | 'trace'> {
+  return {
+    flush: function () {
+      sendLines(agent);
+    },
+    trace: function (line) {
+      if (agent.tracing) keepLine(agent, line);
+    },
+  };
+}
+
 function createRuntime(hal: Hal, agent: Agent, image: Image, store: Store): Runtime {
   const plan = image.plan;
   const value = agent.records.value;
+  const tracer = createTracer(agent);
   const live: number[] = [];
   for (let c = 0; c < plan.components.length; c++) {
     live.push(plan.components[c] ? 2 * c + (value.sides[c] || 0) : -1);
@@ -74,12 +87,8 @@ function createRuntime(hal: Hal, agent: Agent, image: Image, store: Store): Runt
     beatDue: false,
     recordDue: false,
     abort: '',
-    flush: function () {
-      sendLines(agent);
-    },
-    trace: function (line) {
-      if (agent.tracing) keepLine(agent, line);
-    },
+    flush: tracer.flush,
+    trace: tracer.trace,
     bus: { sent: 0, received: 0, resent: 0, bad: 0 },
   };
 }
@@ -139,6 +148,7 @@ function stateOf(rt: Runtime, found: Survey, pid: Pid, module: string): Uint8Arr
 }
 
 function begin(hal: Hal, agent: Agent): void {
+  'cold';
   const records = agent.records;
   const value = records.value;
   value.boot++;

@@ -18,7 +18,7 @@ import {
 } from './channel.ts';
 import { contaminated, create, gate, isSurvivor, step } from './core/core.ts';
 import type { Process } from './core/core.ts';
-import type { Effect, Event, Message, Operation, Pid, Role } from './core/types.ts';
+import type { Application, Effect, Event, Message, Operation, Pid, Role } from './core/types.ts';
 import { driveDevices, queueOutput } from './device.ts';
 import { closeToLow } from './driver.ts';
 import { digestOf, packEvent, seedOf } from './entry.ts';
@@ -63,10 +63,22 @@ function risky(self: Process): boolean {
   return self.role === 'seat' || self.redo || contaminated(self);
 }
 
-/** Evaluates a module; in a function of its own, for on Espruino a closure keeps all variables of the one it is made in. */
+/** Evaluates a module. */
 function loadModule(rt: Runtime, place: [number, number]): { module: Module; crc: number } {
   const bytes = rt.hal.flash.read(place[0], place[1]);
   return { crc: rt.crc(bytes, 0, bytes.length, 0), module: rt.hal.load(textOf(bytes)) as Module };
+}
+
+/** In a function of its own, for on Espruino a closure keeps all that is known where it is made: here no old plan. */
+function applicationOf(rt: Runtime, local: Local, module: Module): Application {
+  const planOf = function (): BoardPlan {
+    return local.plan;
+  };
+  const call = function (fn: () => void): void {
+    if (local.self && !risky(local.self)) fn();
+    else rt.hal.call(fn);
+  };
+  return createApplication(module, planOf, local.pid >> 1, call);
 }
 
 /** A process of this board, not yet among the others; throws where its module cannot be evaluated. */
@@ -77,18 +89,21 @@ export function makeProcess(rt: Runtime, pid: Pid, role: Role, plan: BoardPlan, 
   const place = modules[entry.module];
   if (!place) throw new Error('the image lacks the module of ' + entry.name);
   const loaded = loadModule(rt, place);
-  const made: { local: Local | null } = { local: null };
-  const planOf = function (): BoardPlan {
-    return made.local ? made.local.plan : plan;
-  };
-  const call = function (fn: () => void): void {
-    if (made.local && !risky(made.local.self)) fn();
-    else rt.hal.call(fn);
-  };
-  const app = createApplication(loaded.module, planOf, component, call);
+  const local = {
+    pid: pid,
+    name: entry.name + '/' + (pid & 1),
+    plan: plan,
+    module: entry.module,
+    crc: loaded.crc,
+    frozenAt: -1,
+    waitingAt: -1,
+    seed: rt.hal.random() | 0,
+    begun: false,
+  } as Local;
+  local.app = applicationOf(rt, local, loaded.module);
   const latest: boolean[] = [];
   for (let d = 0; d < plan.devices.length; d++) latest.push(plan.devices[d].latest);
-  const self = create(
+  local.self = create(
     {
       rules: 'corrected',
       pid: pid,
@@ -99,22 +114,8 @@ export function makeProcess(rt: Runtime, pid: Pid, role: Role, plan: BoardPlan, 
       operation: null,
       role: role,
     },
-    app,
+    local.app,
   );
-  const local: Local = {
-    pid: pid,
-    name: entry.name + '/' + (pid & 1),
-    self: self,
-    app: app,
-    plan: plan,
-    module: entry.module,
-    crc: loaded.crc,
-    frozenAt: -1,
-    waitingAt: -1,
-    seed: rt.hal.random() | 0,
-    begun: false,
-  };
-  made.local = local;
   return local;
 }
 

@@ -9,8 +9,9 @@ import { transform } from '@swc/core';
 import { type ExportNamedDeclaration, type Identifier, parse } from 'acorn';
 import { type BuildFailure, build } from 'esbuild';
 import { EXIT, Failure } from '../failure.ts';
+import { nestCold } from './cold.ts';
 import { gate } from './gate.ts';
-import { keepCallsInLoops, parenthesizeIndexes } from './inline.ts';
+import { keepCalls, parenthesizeIndexes } from './inline.ts';
 import { order } from './order.ts';
 import { root as packageRoot } from './root.ts';
 
@@ -55,7 +56,7 @@ function built(text: string): Built {
  * and one for each parameter as long as the board runs, a constant one.
  */
 async function lower(source: string, file: string, inline: boolean): Promise<string> {
-  const { code } = await transform(inline ? keepCallsInLoops(source) : source, {
+  const { code } = await transform(inline ? keepCalls(source) : source, {
     configFile: false,
     swcrc: false,
     isModule: false,
@@ -225,7 +226,8 @@ async function makeBoardBundle(): Promise<Built> {
 /** What `value` is, in a module of `folder` that begins with `imports`, as an ES5 script that defines the global `name`. */
 export async function boardScript(imports: string, name: string, value: string, folder: string): Promise<Built> {
   const { text } = await bundled({ source: `${imports}\n${name} = ${value};\n`, folder: join(packageRoot(), folder) });
-  const code = await lower(`var ${name};\n(function () {\n'use strict';\n${text}\n})();`, folder, true);
+  const body = nestCold(text);
+  const code = await lower(`var ${name};\n(function () {\n'use strict';\n${body}\n})();`, folder, true);
   checkOrder(code, folder);
   return built(code);
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { SLOT_HEADER, SLOT_NAME } from '../../hal/espruino-boot.ts';
 import { boardBundle, boardScript } from './bundle.ts';
+import { flatten } from './flat.ts';
 import { root } from './root.ts';
 
 /** In dist/: where the sources are not. */
@@ -29,7 +30,8 @@ export function espruinoBoot(): Promise<string> {
 
 /** The text of a slot. */
 export async function espruinoProgram(bundle?: string): Promise<string> {
-  return `${bundle ?? (await boardBundle()).text}\n${await espruinoDriver()}\n`;
+  const firmware = flatten(bundle ?? (await boardBundle()).text, '$');
+  return `${firmware}\n${flatten(await espruinoDriver(), '_')}\n`;
 }
 
 export interface EspruinoWire {

@@ -4,23 +4,49 @@ import { type AnyNode, parse } from 'acorn';
 import { children, isFunction } from './tree.ts';
 
 /** `text` with something put in at each of these places. */
-function insert(text: string, places: [at: number, what: string][]): string {
+export function insert(text: string, places: [at: number, what: string][]): string {
   let out = text;
   for (const [at, what] of places.sort((a, b) => b[0] - a[0])) out = out.slice(0, at) + what + out.slice(at);
   return out;
 }
 
-/** ES2015 source in which calls within a loop stay calls: there, a function would be made anew at each turn. */
-export function keepCallsInLoops(source: string): string {
+/** Does what this function returns hold functions that it makes? */
+export function givesFunctions(fn: AnyNode): boolean {
+  const made = new Set<string>();
+  const holds = (node: AnyNode): boolean =>
+    isFunction(node) || (node.type === 'Identifier' && made.has(node.name)) || children(node).some(holds);
+  const search = (node: AnyNode): boolean => {
+    if (node !== fn && isFunction(node)) return false;
+    if (node.type === 'VariableDeclarator' && node.id.type === 'Identifier' && node.init && isFunction(node.init)) {
+      made.add(node.id.name);
+    }
+    if (node.type === 'ReturnStatement') return holds(node);
+    return children(node).some(search);
+  };
+  return search(fn);
+}
+
+/**
+ * ES2015 source in which calls stay calls where inlining costs more than it saves: within a loop a function would be
+ * made anew at each turn, and functions that one gives would keep all that is known where it then stood.
+ */
+export function keepCalls(source: string): string {
+  const program = parse(source, { ecmaVersion: 2015, sourceType: 'script' });
+  const makers = new Set<string>();
+  const find = (node: AnyNode): void => {
+    if (node.type === 'FunctionDeclaration' && node.id && givesFunctions(node)) makers.add(node.id.name);
+    children(node).forEach(find);
+  };
+  find(program);
   const places: [number, string][] = [];
   const visit = (node: AnyNode, inLoop: boolean): void => {
-    if (inLoop && node.type === 'CallExpression' && node.callee.type === 'Identifier') {
-      places.push([node.start, '/*#__NOINLINE__*/ ']);
+    if (node.type === 'CallExpression' && node.callee.type === 'Identifier') {
+      if (inLoop || makers.has(node.callee.name)) places.push([node.start, '/*#__NOINLINE__*/ ']);
     }
     const loop = !isFunction(node) && (inLoop || /^(For|While|DoWhile)/.test(node.type));
     for (const child of children(node)) visit(child, loop);
   };
-  visit(parse(source, { ecmaVersion: 2015, sourceType: 'script' }), false);
+  visit(program, false);
   return insert(source, places);
 }
 
