@@ -28,7 +28,7 @@ Duktape needs Debian's packages (README); JerryScript as well where UNDERSTUDY_J
 `;
 
 const CHIP: NativeTarget = 'mps2-an385';
-const SLICE_MS = 5000;
+const SLICE_MS = 2000;
 const QUICK_SLICE_MS = 500;
 
 export async function measureCost(quick: boolean, told: (text: string) => void = () => {}): Promise<CostReport> {

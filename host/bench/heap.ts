@@ -2,6 +2,7 @@
 // mission through start, guard and takeover, and does the same as in lockstep.
 
 import { boardBundle } from '../build/bundle.ts';
+import { planHash } from '../describe/compile.ts';
 import { replayOnChip, peaksOf, runOnChip } from './emulate.ts';
 import { PART } from './instructions.ts';
 import { missionVersion, upgradeOf } from './mission.ts';
@@ -13,11 +14,15 @@ export const GUARDED = 'control';
 /** The new version goes wrong at this attitude after the start. */
 const FAILS_AT = 3;
 
-/** Boot, start, guard, takeover, and some time after that; `short`: as little of each as there can be. */
+/** Boot, start, guard, takeover, and some time after that; `short`: as little of each, and as few heartbeats, as can be. */
 export async function guardedRecording(part = PART, short = false): Promise<Recording> {
-  const base = await missionVersion({ blank: null, spare: true });
+  const base = await missionVersion({ blank: null, spare: !short });
+  if (short) {
+    base.plan.policy.heartbeatMs = 500;
+    base.hash = planHash(base.plan);
+  }
   const upgrade = upgradeOf(base, ['controller'], short ? 1 : FAILS_AT);
-  const [settleMs, sliceMs] = short ? [150, 300] : [400, 900];
+  const [settleMs, sliceMs] = short ? [100, 250] : [400, 900];
   return record({ board: GUARDED, base, upgrade, part, settleMs, beforeMs: 0, sliceMs });
 }
 
