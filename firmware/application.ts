@@ -2,7 +2,7 @@
 // and what a handler emits is checked at the border before it becomes a message (PROTOCOL 4.1).
 
 import type { Application, Emission, Event, Migrated, Opaque } from './core/types.ts';
-import { decode, encode } from './link/cbor.ts';
+import { decode, encode, encodedBytes } from './link/cbor.ts';
 import { pack, unpack } from './link/pack.ts';
 import type { BoardPlan, ComponentPlan, DevicePlan, Field, TypePlan } from './plan.ts';
 
@@ -292,8 +292,6 @@ export function createApplication(module: Module, plan: () => BoardPlan, number:
     },
     save: encode,
     load: decode as Application['load'],
-    bytes: function (saved) {
-      return saved ? (saved as Uint8Array).length : 0;
-    },
+    bytes: encodedBytes,
   };
 }

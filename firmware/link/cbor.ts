@@ -221,6 +221,11 @@ export function encode(value: unknown): Uint8Array {
   return out;
 }
 
+/** How many bytes `encode` gave; where it was not called, none. */
+export function encodedBytes(encoded: unknown): number {
+  return encoded ? (encoded as Uint8Array).length : 0;
+}
+
 // ---- Decoding. `pos` is the next byte of `input`, `end` the first one behind it.
 
 const NOTHING = new Uint8Array(0);

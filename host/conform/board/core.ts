@@ -4,7 +4,7 @@
 import { create, step } from '../../../firmware/core/core.ts';
 import type { Process, Setup } from '../../../firmware/core/core.ts';
 import type { Application, Effect, Emission, Event, Opaque } from '../../../firmware/core/types.ts';
-import { decode, encode } from '../../../firmware/link/cbor.ts';
+import { decode, encode, encodedBytes } from '../../../firmware/link/cbor.ts';
 
 /** What an application did in one call: its result, or the text of what it threw. */
 export interface Did {
@@ -55,15 +55,10 @@ function scripted(pid: number, script: Script): Application {
     migrate: function () {
       return next(script).gave as never;
     },
-    save: function (value) {
-      return encode(value);
-    },
-    load: function (saved) {
-      return decode(saved as Uint8Array);
-    },
-    bytes: function (saved) {
-      return saved ? (saved as Uint8Array).length : 0;
-    },
+    // as of every application on a board (firmware/application.ts)
+    save: encode,
+    load: decode as Application['load'],
+    bytes: encodedBytes,
   };
 }
 
