@@ -5,6 +5,7 @@ const REAL_TIME = [
   'cli',
   'daemon',
   'emulated',
+  'engine-flights',
   'espruino',
   'install',
   'jerryscript',
