@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { check } from './check/check.ts';
+import { beforeLoss } from './check/part.ts';
 import type { TraceLine } from './check/types.ts';
 import { explain, table } from './command/output.ts';
 import { createBars } from './command/progress.ts';
@@ -241,7 +242,8 @@ async function demonstrate(): Promise<number> {
   title('pointing error');
   const chart = chartOf(live, unguarded, plain);
   say(textChart(chart, { width: Math.min(width, 100), height: 16, color: colour }));
-  const report = check(live.trace, { live: true });
+  const whole = beforeLoss(live.trace);
+  const report = check(live.trace.slice(0, whole.to), { live: true });
   const peaks = { guarded: peakOf(live.pointing), unguarded: unguarded.peak, plain: plain.peak };
   const degrees = (x: number): string => `${x.toFixed(2)}°`;
   say('');
@@ -258,9 +260,10 @@ async function demonstrate(): Promise<number> {
   const { counts, violations } = report;
   say(
     `\nchecked from the trace: ${counts.steps} steps, ${counts['messages delivered']} messages delivered, ` +
-      `${counts.cuts} cuts, ${violations.length} violations: no message lost or repeated`,
+      `${counts.cuts} cuts, ${violations.length} violations${violations.length === 0 ? ': no message lost or repeated' : ''}`,
   );
   for (const v of violations.slice(0, 5)) say(`  ${v.rule}: ${v.process} event ${v.n}: ${v.why}`);
+  if (whole.until !== '') say(`  what follows is not judged, because ${whole.until}: this machine was too busy`);
 
   mkdirSync(FOLDER, { recursive: true });
   const files = {

@@ -2,6 +2,7 @@
 
 import { dirname, join, resolve } from 'node:path';
 import { check } from './check/check.ts';
+import { beforeLoss } from './check/part.ts';
 import type { Report, TraceEffect, TraceLine } from './check/types.ts';
 import type { System, Testbed } from './describe/read.ts';
 import { readSystem, readTestbed, readUpgrade } from './describe/read.ts';
@@ -134,10 +135,18 @@ export class Rig {
     }
   }
 
-  /** Judges the whole trace by the checkers. Throws Failure E_VIOLATION (exit 10) with the first few. */
+  /**
+   * Judges the whole trace by the checkers. Throws Failure E_VIOLATION (exit 10) with the first few, and E_TRACE_LOST
+   * (exit 8) where no rule is violated, but lines were lost on their way here and what follows cannot be judged.
+   */
   verify(): Report {
-    const report = check(this.trace, { live: true });
-    if (report.violations.length === 0) return report;
+    const whole = beforeLoss(this.trace);
+    const report = check(this.trace.slice(0, whole.to), { live: true });
+    if (report.violations.length === 0) {
+      if (whole.until === '') return report;
+      const next = 'give the machine less to do, or ask in lockstep, where nothing is lost';
+      throw new Failure('E_TRACE_LOST', EXIT.inconclusive, whole.until, next);
+    }
     const lines = report.violations.slice(0, 5).map((v) => `${v.rule}: ${v.process} event ${v.n}: ${v.why}`);
     throw new Failure('E_VIOLATION', EXIT.testsFailed, lines.join('\n'), 'npx understudy trace draws it');
   }

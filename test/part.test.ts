@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import type { TraceLine } from '../host/check/types.ts';
-import { judged } from '../host/command/part.ts';
+import { judged } from '../host/check/part.ts';
 
 let clock = 0;
 
@@ -51,9 +51,9 @@ test('a process that begins anew among others that go on ends what can be judged
   expect(part.until).toBe('b/0 began anew at 6.000 s: board two had lost what it knew');
 });
 
-test('so does a line that was lost', () => {
+test('so does a line that was lost, and what others did since the last line of its board', () => {
   clock = 0;
-  const good = [step('a/0', 1), step('a/0', 2)];
-  const part = judged([header, ...good, note('gap'), step('a/0', 9)]);
-  expect(part).toEqual({ lines: [header, ...good], until: 'lines of board two were lost at 3.000 s', before: 0 });
+  const good = [step('a/0', 1), step('a/0', 2), step('b/0', 1)];
+  const part = judged([header, ...good, step('a/0', 3), note('gap'), step('b/0', 9)]);
+  expect(part).toEqual({ lines: [header, ...good], until: 'lines of board two were lost at 5.000 s', before: 0 });
 });

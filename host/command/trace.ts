@@ -20,7 +20,7 @@ import type { Context } from './context.ts';
 import { common, contextOf } from './context.ts';
 import { knownVersions, namesFrom } from './header.ts';
 import { colour } from './output.ts';
-import { judged } from './part.ts';
+import { judged } from '../check/part.ts';
 
 const AROUND = ['cut', 'start', 'commit', 'recovery', 'cancel', 'failure', 'begin', 'end'] as const;
 const WIDTH = 100;

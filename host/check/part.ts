@@ -2,7 +2,7 @@
 // boards lose power and with it what their processes knew. The checkers want one life of every process, from its first
 // event on, and every line of it.
 
-import type { TraceLine } from '../check/types.ts';
+import type { TraceLine } from './types.ts';
 
 export interface Part {
   lines: TraceLine[];
@@ -51,6 +51,19 @@ function seconds(line: TraceLine | undefined): string {
   return `${((line?.t ?? 0) / 1e6).toFixed(3)} s`;
 }
 
+/**
+ * How many lines, from `from` on, stand before the first that was lost, and what was; all where none was. A gap shows with
+ * its board's next line: what others did because of what was lost may stand before that, so it ends with the last line
+ * of that board.
+ */
+export function beforeLoss(lines: TraceLine[], from = 0): { to: number; until: string } {
+  const gap = lines.findIndex((line, index) => index >= from && line.note?.kind === 'gap');
+  if (gap < 0) return { to: lines.length, until: '' };
+  const { board } = lines[gap] as TraceLine;
+  const last = lines.slice(from, gap).findLastIndex((line) => line.board === board);
+  return { to: from + last + 1, until: `lines of board ${board} were lost at ${seconds(lines[gap])}` };
+}
+
 /** The last system that began, up to the first process that began anew in it, or the first line that was lost. */
 export function judged(lines: TraceLine[]): Part {
   const lives = livesOf(lines);
@@ -72,10 +85,10 @@ export function judged(lines: TraceLine[]): Part {
     }
     seen.add(life.process);
   }
-  const gap = lines.findIndex((line, index) => index >= from && line.note?.kind === 'gap');
-  if (gap >= 0 && gap < to) {
-    until = `lines of board ${lines[gap]?.board} were lost at ${seconds(lines[gap])}`;
-    to = gap;
+  const loss = beforeLoss(lines, from);
+  if (loss.until !== '' && loss.to < to) {
+    until = loss.until;
+    to = loss.to;
   }
   if (before === 0 && until === '') return { lines, until, before };
   return { lines: [...header, ...lines.slice(from, to).filter((line) => line.trace === undefined)], until, before };
