@@ -151,7 +151,7 @@ function takeoverText({ bus, costs }: CostReport): string[] {
       ['', ...columns.map(([name]) => name.split(', ')[1] ?? '')],
       ['detection until all are frozen', ...ms(({ phases }) => phases.ms.freeze)],
       ['until channels are flushed, reported', ...ms(({ phases }) => phases.ms.report)],
-      ['until the shadow has decided and replayed', ...ms(({ phases }) => phases.ms.decide)],
+      ['until the shadow has decided, replayed', ...ms(({ phases }) => phases.ms.decide)],
       ['until it has taken over', ...ms(({ phases }) => phases.ms.takeOver)],
       ['until it acts', ...ms(({ phases }) => phases.ms.act)],
       [`in all (target ${TAKEOVER_MS} ms)`, ...ms(({ phases }) => phases.ms.total)],
