@@ -43,8 +43,11 @@ export interface Io {
   random(): number;
 }
 
-/** A channel may carry at once what its rate allows in so long, s: what waited in a cut, or for power, is done in one go. */
-const BURST_S = 6;
+/** A channel may carry at once what its rate allows in so long, s; */
+const BURST_S = 2;
+/** a new one, or one that was silent for more than `SILENT_MS`, in so long: what waited in a cut is done in one go. */
+const LATE_S = 5;
+const SILENT_MS = 500;
 
 /** Runs a handler; where the board can interrupt a call and `risky` holds, within `HANDLER_MS`. */
 export type Call = (fn: () => void) => void;
@@ -69,11 +72,16 @@ function withinRate(state: AppState, type: number, to: number, perSecond: number
     if (state.rates[i][0] === type && state.rates[i][1] === to) rate = state.rates[i];
   }
   if (!rate) {
-    rate = [type, to, now, perSecond * BURST_S];
+    rate = [type, to, now, perSecond * LATE_S];
     state.rates.push(rate);
   }
   const elapsed = now > rate[2] ? now - rate[2] : 0;
-  rate[3] = Math.min(perSecond * BURST_S, rate[3] + (elapsed * perSecond) / 1000);
+  const more = (elapsed * perSecond) / 1000;
+  const steady = perSecond * BURST_S;
+  if (elapsed > SILENT_MS) rate[3] = Math.min(perSecond * LATE_S, rate[3] + more);
+  else if (rate[3] < steady) rate[3] = Math.min(steady, rate[3] + more);
+  // who is late catches up soon; what is left then goes by, or a flood would be noticed late
+  else rate[3] = Math.max(steady, rate[3] - more);
   rate[2] = now;
   if (rate[3] < 1) return false;
   rate[3] -= 1;
