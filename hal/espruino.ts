@@ -109,6 +109,8 @@ const SOON_MS = 60000;
 const FAULTS_MAX = 3;
 /** What the firmware reads at once of a system's image; nothing else that it needs is as long. */
 const IMAGE_READ = 1024;
+/** A frame from the testbed that is incomplete for so long will never be whole. */
+const TESTBED_QUIET_MS = 2000;
 /** Packets that wait for their turn on a shared wire, bytes. */
 const QUEUE_BYTES = 2048;
 const NOTHING = new Uint8Array(0);
@@ -305,6 +307,8 @@ export function drive(settings: Settings, boot: (hal: Hal) => Board, devicesOf: 
     else if (kind === LINE_INPUT) b.input(deviceOf(payload), payload.subarray(1 + payload[0]));
   };
   const reader = createLineReader(crc32, hear);
+  // on a line to the testbed; that loses nothing, but a turn may come between two pieces of a frame, and take long
+  reader.quietMs = TESTBED_QUIET_MS;
 
   /** Takes what came on the bus, and sends what is due there. Returns when it wants to be called again, ms. */
   const talk = function (pieces: number): number {

@@ -16,20 +16,21 @@ import { storageImage } from './storage.ts';
 /** As built for Linux: address, pages, and how many bytes; the interpreter's own files begin at the first. */
 export const LINUX_FLASH = { base: 0x10000000, pageBytes: 1024, bytes: 262144 };
 const FLASH_FILE = 'espruino.flash';
-const SETPRIV = '/usr/bin/setpriv';
 /** What it says of itself, and to a console that nobody reads. */
 const NOISE =
   /^[\s|_.>]*$|___|espruino\.com|Espruino is Open Source|only by sales|Size of JsVar|Interactive mode|SIG[A-Z]+ hook/;
 
 // Raw pseudo-terminals, which the interpreter finds as `link` and `bus` in its folder; what it gets on them comes from
 // descriptors 3 and 4. Its stdin stays open: at its end it would spin; or it is a pseudo-terminal too, and descriptor 5
-// its console. It ends with this process.
+// its console. The interpreter throws away what a port does not take at once, so all that it puts out is taken, whoever
+// is slow to read it. The relay is its child: whoever kills the interpreter cuts its power at this instant, and what it
+// has put out before still arrives. It ends with the testbed.
 const RELAY = `
 use strict; use POSIX ();
 my ($console, $folder, @command) = @ARGV; my (@masters, @held);
 chdir $folder or die "$folder: $!"; $^F = 4096;
 for my $name ('link', 'bus', ('console') x $console) {
-  sysopen(my $m, '/dev/ptmx', POSIX::O_RDWR() | POSIX::O_NOCTTY()) or die "/dev/ptmx: $!";
+  sysopen(my $m, '/dev/ptmx', POSIX::O_RDWR() | POSIX::O_NOCTTY() | POSIX::O_NONBLOCK()) or die "/dev/ptmx: $!";
   my $int = pack('i', 0);
   ioctl($m, 0x40045431, $int) or die "unlocking: $!";
   ioctl($m, 0x80045430, $int) or die "numbering: $!";
@@ -41,36 +42,46 @@ for my $name ('link', 'bus', ('console') x $console) {
   unlink $name; symlink($path, $name) or die "$name: $!";
   push @masters, $m; push @held, $s;
 }
-$^F = 2;
 pipe(my $in, my $keep) or die "pipe: $!";
-my $child = fork(); defined $child or die "fork: $!";
-if (!$child) {
+pipe(my $life, my $alive) or die "pipe: $!";
+my $board = $$;
+my $relay = fork(); defined $relay or die "fork: $!";
+if ($relay) {
   POSIX::dup2(fileno $_, 0) for ($console ? $held[2] : $in);
   if ($console) { POSIX::dup2(fileno $held[2], 1) }
-  POSIX::close($_) for (3, 4, (5) x $console, map { fileno $_ } @masters, @held, $keep);
+  POSIX::close($_) for (3, 4, (5) x $console, map { fileno $_ } @masters, @held, $keep, $life);
   exec { $command[0] } @command or POSIX::_exit(67);
 }
-close $in;
+close $in; close $alive;
 $SIG{PIPE} = 'IGNORE';
 my @pairs = map { [3 + $_, fileno $masters[$_]], [fileno $masters[$_], 3 + $_] } 0 .. $#masters;
 my @held_back = ('') x @pairs;
+my @most = (1, 1 << 20) x @masters;
+my ($end, $lives) = (0, fileno $life);
 for (;;) {
   my ($r, $w) = ('', '');
   for my $i (0 .. $#pairs) {
-    if (length $held_back[$i]) { vec($w, $pairs[$i][1], 1) = 1 } else { vec($r, $pairs[$i][0], 1) = 1 }
+    vec($w, $pairs[$i][1], 1) = 1 if length $held_back[$i];
+    vec($r, $pairs[$i][0], 1) = 1 if length $held_back[$i] < $most[$i];
   }
-  my $n = select($r, $w, undef, 0.2);
-  if (waitpid($child, POSIX::WNOHANG()) == $child) {
-    POSIX::_exit($? & 127 ? 65 : $? >> 8 == 67 ? 67 : 65);
-  }
+  vec($r, $lives, 1) = 1 if !$end;
+  my $n = select($r, $w, undef, $end ? 0 : undef);
+  if ($end && ($n <= 0 || time > $end)) { POSIX::_exit(0) }
   next if $n <= 0;
+  if (!$end && vec($r, $lives, 1)) {
+    # its power is gone: nothing more for it, and all that came from it
+    $end = time + 1;
+    my @out = map { 2 * $_ + 1 } 0 .. $#masters;
+    @pairs = @pairs[@out]; @held_back = @held_back[@out]; @most = @most[@out];
+    next;
+  }
   for my $i (0 .. $#pairs) {
     my ($from, $to) = @{$pairs[$i]};
     if (vec($r, $from, 1)) {
-      my $got = POSIX::read($from, my $data, 256);
+      my $got = POSIX::read($from, my $data, 4096);
       if (!defined $got) { next if $! == POSIX::EAGAIN() or $! == POSIX::EINTR() or $! == POSIX::EIO(); }
-      if (!$got) { kill 'KILL', $child; POSIX::_exit(66); }
-      $held_back[$i] = substr($data, 0, $got);
+      if (!$got) { kill 'KILL', $board if !$end; POSIX::_exit(0); }
+      $held_back[$i] .= substr($data, 0, $got);
     }
     if (length $held_back[$i]) {
       my $put = POSIX::write($to, $held_back[$i], length $held_back[$i]);
@@ -82,8 +93,7 @@ for (;;) {
 
 /** The interpreter in its folder, its ports on descriptors 3 (to the host), 4 (bus) and, if wanted, 5 (its console). */
 export function relayCommand(folder: string, program: string, console: boolean): string[] {
-  const guarded = existsSync(SETPRIV) ? [SETPRIV, '--pdeathsig', 'KILL', '--'] : [];
-  return [PERL, '-e', RELAY, console ? '1' : '0', folder, ...guarded, program];
+  return [PERL, '-e', RELAY, console ? '1' : '0', folder, program];
 }
 
 function endOf(code: number | null, signal: NodeJS.Signals | null, said: string[]): End {
@@ -148,7 +158,8 @@ class EspruinoMachine extends ProgramMachine {
       kept: 0,
       slots: null,
       devices: '',
-      copy: true,
+      // of a program that has few of them, none can be spared: it is slow instead
+      copy: !board.variables,
       waitMs: 1,
     });
     const program = Buffer.from(await espruinoProgram(readFileSync(bundle, 'utf8')), 'latin1');
