@@ -24,12 +24,12 @@ export interface LabBoard {
   powered: boolean;
 }
 
-/** An emulated chip shares this machine with others like it: whatever it does may take so many times longer. */
-const EMULATED_PATIENCE = 4;
+/** An emulated chip or an engine's program shares this machine with others: what it does may take so many times longer. */
+const SHARED_PATIENCE = 4;
 
 /** How many times longer than on a board of its own something may take before it counts as gone wrong. */
 export function patienceOf(boards: Pick<LabBoard, 'kind'>[]): number {
-  return boards.some(({ kind }) => kind === 'emulated') ? EMULATED_PATIENCE : 1;
+  return boards.some(({ kind }) => kind === 'emulated' || kind === 'engine') ? SHARED_PATIENCE : 1;
 }
 
 export interface Lab {

@@ -42,6 +42,8 @@ export interface Trial {
   begin: number;
   /** the word that ends guarded operation after so much mission time, s; 0: it ends by itself */
   commitAfter: number;
+  /** boards tell that they live, and where they stand, each so many ms */
+  heartbeatMs?: number;
   seed: number;
 }
 
@@ -74,11 +76,11 @@ export function createWorld(bench, { slow, ...options }) {
 `;
 }
 
-async function versions(upgrade: string): Promise<{ old: Version; fresh: Version; header: TraceLine }> {
+async function versions({ upgrade, heartbeatMs }: Trial): Promise<{ old: Version; fresh: Version; header: TraceLine }> {
   const system = readSystem(join(MISSION, 'system.json'));
   // what is on its way while nothing is guarded is not to be lost either
   system.value.durability = 'always';
-  system.value.policy = { ...system.value.policy, heartbeatMs: HEARTBEAT_MS, absentMs: PATIENCE_MS };
+  system.value.policy = { ...system.value.policy, heartbeatMs: heartbeatMs ?? HEARTBEAT_MS, absentMs: PATIENCE_MS };
   const old = await buildSystem(system);
   const file = readUpgrade(join(MISSION, 'upgrades', upgrade, 'upgrade.json'));
   // it ends by word, or by its failure
@@ -97,7 +99,7 @@ export async function fly(trial: Trial): Promise<Flown> {
   const folder = mkdtempSync(join(tmpdir(), `cuts-${trial.boards}-`));
   const stateDir = join(folder, 'state');
   try {
-    const { old, fresh, header } = await versions(trial.upgrade);
+    const { old, fresh, header } = await versions(trial);
     writeFileSync(join(folder, 'world.ts'), worldText());
     const boards = Object.fromEntries(old.plan.boards.map((name) => [name, { kind: 'virtual' }]));
     const world = { module: 'world.ts', options: { slow: trial.slow, begin: trial.begin } };

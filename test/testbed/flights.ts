@@ -4,7 +4,7 @@ import { expect } from 'vitest';
 import type { Trial } from './cuts.ts';
 import { fly } from './cuts.ts';
 
-export interface Flight extends Omit<Trial, 'boards' | 'slow' | 'seed'> {
+export interface Flight extends Omit<Trial, 'boards' | 'slow' | 'heartbeatMs' | 'seed'> {
   end: 'commit' | 'recovery';
   why: RegExp;
 }
@@ -21,8 +21,9 @@ export const FLIGHTS: Flight[] = [
 export const flightsOf = (letters: string): Flight[] => FLIGHTS.filter(({ upgrade }) => letters.includes(upgrade));
 
 /** Flies it on boards of this kind (`testbed up --boards`), `slow` real seconds for each of the mission's. */
-export async function judge(boards: string, slow: number, { end, why, ...trial }: Flight): Promise<void> {
-  const flown = await fly({ ...trial, boards, slow, seed: 1 });
+export async function judge(boards: string, slow: number, flight: Flight, heartbeatMs?: number): Promise<void> {
+  const { end, why, ...trial } = flight;
+  const flown = await fly({ ...trial, boards, slow, seed: 1, ...(heartbeatMs ? { heartbeatMs } : {}) });
   const story = JSON.stringify({ cuts: flown.cuts, why: flown.why });
   expect(flown.problems.slice(0, 5), story).toEqual([]);
   expect(flown.end, story).toBe(end);
