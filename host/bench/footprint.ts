@@ -34,7 +34,7 @@ const LEAST = 16_384;
 const STEP = 4096;
 const QUICK_STEP = 32_768;
 /** Real time that the interpreter has for its run, ms: on Linux its flash is a file, and slow. */
-const ESPRUINO_MS = 120_000;
+const ESPRUINO_MS = 150_000;
 
 export async function measureFootprint(
   quick: boolean,
