@@ -94,7 +94,7 @@ export const PLANTED: Planted[] = [
     '    queues: queuesOf(rt, local.pid),\n',
     '    queues: [],\n',
   ]),
-  planted('24 a stopped process takes with it what it sent', around(['recovery', 'commit']), 1, [
+  planted('24 a stopped process takes with it what it sent', around(['recovery', 'commit']), 30, [
     'runtime.ts',
     "if (rt.locals[i].self.role !== 'stopped') kept.push(rt.locals[i]);\n  rt.locals = kept;\n}\n\n/** Seats",
     `{
@@ -194,7 +194,7 @@ export const PLANTED: Planted[] = [
   planted(
     'the end of a session is not told',
     { ...GUARD, loose: true, wanted: { phases: ['after'], aims: 4, rounds: 1 } },
-    4,
+    5,
     ['store.ts', '  records.push({ kind: RECORD_END, bytes: encode([keep]) });\n', ''],
   ),
   planted('a board that goes on says that it began anew', GUARD, 1, ['resume.ts', '  rt.life = base.life;\n', '']),
