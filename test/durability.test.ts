@@ -176,7 +176,7 @@ describe('what becomes of a journal has a code, a cause, a next step, and exit c
   });
 
   test('full but for its reserve: the upgrade is rolled back, and the journal goes on', async () => {
-    const rig = await staged(withFlash({ sectorBytes: 13_000, sectors: 8, programBytes: 4 }));
+    const rig = await staged(withFlash({ sectorBytes: 8500, sectors: 8, programBytes: 4 }));
     const { start: begun, end: over } = await guard(rig.lab, 120_000);
     const ended = begun.cut === 'start' ? over : begun;
     expect(['cancel', 'recovery']).toContain(ended?.cut);

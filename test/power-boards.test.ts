@@ -58,7 +58,7 @@ test(
 );
 
 test('a journal that is full ends the guard, though markers stand behind messages that nobody takes', async () => {
-  const flash = { sectorBytes: 1024, sectors: 80, programBytes: 8 };
+  const flash = { sectorBytes: 1024, sectors: 42, programBytes: 8 };
   const rig = await bring({
     version: base((plan) => {
       plan.durability = 'guard';
