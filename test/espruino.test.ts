@@ -1,6 +1,5 @@
-// The official Espruino interpreter, as its authors build it for Linux: UNDERSTUDY_ESPRUINO=/path/to/espruino, and with
-// the memory of a board (VARIABLES=5000, 32 bits): UNDERSTUDY_ESPRUINO_5000=/path/to/another. No package has it; without
-// it these tests are skipped, and say so.
+// The official Espruino interpreter, as its authors build it for Linux: UNDERSTUDY_ESPRUINO=/path/to/espruino. No
+// package has it; without it these tests are skipped, and say so.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,20 +10,16 @@ import { conformanceFile, saysInNode, saysOn } from './engines.ts';
 
 const program = process.env.UNDERSTUDY_ESPRUINO ?? '';
 if (program === '') console.warn('test/espruino.test.ts: SKIPPED, for UNDERSTUDY_ESPRUINO names no interpreter');
-const small = process.env.UNDERSTUDY_ESPRUINO_5000 ?? '';
-if (small === '') console.warn('5,000 variables: SKIPPED, for UNDERSTUDY_ESPRUINO_5000 names no interpreter');
 
 const folders: string[] = [];
 afterAll(() => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
-/** `variables`: it has no more; 0: as many as it needs. */
-function machineFor(folder: string, bundle: string, variables = 0): ReturnType<typeof espruinoMachine> {
+function machineFor(folder: string, bundle: string): ReturnType<typeof espruinoMachine> {
   const flash = { sectorBytes: 1024, sectors: 96, programBytes: 4 };
-  const runs = { program: variables > 0 ? small : program, variables };
   return espruinoMachine({
-    board: { name: 'one', kind: 'engine', type: 'linux-espruino', engine: 'espruino', ...runs, flash },
+    board: { name: 'one', kind: 'engine', type: 'linux-espruino', engine: 'espruino', program, flash },
     bundle,
     flashFile: join(folder, 'flash'),
     keptFile: join(folder, 'kept'),
@@ -61,22 +56,19 @@ const LIVES = `var life = 0, understudy = { boot: function (hal) {
   } };
 } };`;
 
-/** The conformance program on such a board, which may take so long, ms. */
-async function conforms(ms: number, variables = 0): Promise<void> {
-  const { folder, bundle, text } = await conformanceFile();
-  folders.push(folder);
-  const expected = saysInNode(text);
-  expect(expected.at(-1)).toMatch(/^end \d+ /);
-  expect(expected.length).toBeGreaterThan(190);
-  const { lines, log } = await saysOn(machineFor(folder, bundle, variables), ms);
-  expect(log.filter((entry) => /Uncaught|understudy:|MEMORY/.test(entry))).toEqual([]);
-  expect(lines).toEqual(expected);
-}
-
-const CONFORMS = 'codec, frames, messages, differences, ring and core: as in Node, to the byte';
-
 describe.skipIf(program === '')('espruino', () => {
-  test(CONFORMS, { timeout: 240_000 }, () => conforms(200_000));
+  test('codec, frames, messages, differences, ring and core: as in Node, to the byte', {
+    timeout: 240_000,
+  }, async () => {
+    const { folder, bundle, text } = await conformanceFile();
+    folders.push(folder);
+    const expected = saysInNode(text);
+    expect(expected.at(-1)).toMatch(/^end \d+ /);
+    expect(expected.length).toBeGreaterThan(190);
+    const { lines, log } = await saysOn(machineFor(folder, bundle), 200_000);
+    expect(log.filter((entry) => /Uncaught|understudy:|MEMORY/.test(entry))).toEqual([]);
+    expect(lines).toEqual(expected);
+  });
 
   test('what skips every catch begins the board anew, and tells which process it was', {
     timeout: 60_000,
@@ -102,9 +94,4 @@ describe.skipIf(program === '')('espruino', () => {
     expect(lines.slice(0, -1)).toEqual(['boot power -1', 'boot fault 6', 'boot fault 6', 'boot fault 6']);
     expect(lines.at(-1)).toMatch(/^end 4 the board faults/);
   });
-});
-
-describe.skipIf(small === '')('espruino with 5,000 variables', () => {
-  // the program runs from flash, which is a file here: that takes its time
-  test(CONFORMS, { timeout: 900_000 }, () => conforms(840_000, 5000));
 });
