@@ -26,7 +26,7 @@ the board boots. Flashes, what is torn in them, buses, devices and durability ar
 only paused: by the checkers of the trace, by what the boards say of themselves, and by what reached the devices.
 
   --kills N       power cuts that must have come about; 1000 by default
-  --seed N        the first run's; each has the next one; 1 by default
+  --seed N        the first run's; each has the next one; 1 by default (--planted: one known to notice)
   --workers N     processes that share them; one a processor by default
   --planted       mistakes planted in the firmware, one at a time: each must be noticed
   --replay N      the run of this seed again, and what happened in it
@@ -76,12 +76,13 @@ function summary({ runs, kills, anew, phases, ends, failed, seconds }: Report): 
   else say(`\n${failed.length} of ${runs} runs went wrong\n`);
 }
 
-async function plantedCommand(first: number): Promise<boolean> {
+/** From the run that noticed each when it was planted, or from run `first` on. */
+async function plantedCommand(first: number | null): Promise<boolean> {
   const rows: (string | number)[][] = [];
   let missed = 0;
   for (const one of PLANTED) {
     progress(`${one.name} …`);
-    const caught: Caught = await runPlanted(one, first, PLANTED_RUNS);
+    const caught: Caught = await runPlanted(one, first ?? one.seed, PLANTED_RUNS);
     let what = caught.told?.complaints[0] ?? 'NOBODY HAS NOTICED';
     // what is complained of is the mistake, and nothing else
     const clean = caught.told && (await runBoards(plantedDraw(one, caught.told.seed)));
@@ -128,7 +129,7 @@ export async function boardsCommand(args: string[], { whole }: Tool): Promise<bo
   });
   if (values.replay !== undefined) return replay(whole(values.replay, 'replay'), values.mistake, values.trace);
   const seed = whole(values.seed ?? '1', 'seed');
-  if (values.planted === true) return plantedCommand(seed);
+  if (values.planted === true) return plantedCommand(values.seed === undefined ? null : seed);
   const kills = whole(values.kills ?? '1000', 'kills', 1);
   const workers = whole(values.workers ?? String(availableParallelism()), 'workers', 1);
   const report = await campaign({
