@@ -1,11 +1,8 @@
 // npm run bench -- cost: what the guard costs in instructions of an emulated Cortex-M, and how long a takeover takes.
 
-import { writeFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
-import { progress } from '../command/tool.ts';
 import type { NativeTarget } from '../build/engine-parts.ts';
 import { buildNative } from '../build/native.ts';
-import type { Bench } from './bench.ts';
+import { plainBench } from './bench.ts';
 import type { Attempt, CostReport, EngineCost } from './cost-text.ts';
 import { costText } from './cost-text.ts';
 import { engines, engineVersion } from './engines.ts';
@@ -76,27 +73,10 @@ async function attempts(prices: Prices): Promise<EngineCost['takeovers']> {
   return made;
 }
 
-async function run(args: string[]): Promise<boolean> {
-  const { values } = parseArgs({
-    args,
-    options: {
-      quick: { type: 'boolean', default: false },
-      json: { type: 'string' },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
-  });
-  if (values.help) {
-    process.stdout.write(HELP);
-    return true;
-  }
-  const report = await measureCost(values.quick, progress);
-  progress('');
-  process.stdout.write(costText(report));
-  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(report)}\n`);
-  return true;
-}
-
-export const cost: Bench = {
+export const cost = plainBench({
   what: 'instructions per message on an emulated Cortex-M, guarded and not; detection to takeover',
-  run,
-};
+  help: HELP,
+  measure: measureCost,
+  text: costText,
+  indent: 0,
+});

@@ -1,9 +1,6 @@
 // npm run bench -- durability: what it costs that each event is on flash before anything of it leaves a board.
 
-import { writeFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
-import { progress } from '../command/tool.ts';
-import type { Bench } from './bench.ts';
+import { plainBench } from './bench.ts';
 import type { Figures, Setting, Way } from './durable-work.ts';
 import { courseOf } from './durable-work.ts';
 import type { Group, Row } from './durable-text.ts';
@@ -115,27 +112,10 @@ export async function measureDurability(quick: boolean, told: (text: string) => 
   return groups;
 }
 
-async function run(args: string[]): Promise<boolean> {
-  const { values } = parseArgs({
-    args,
-    options: {
-      quick: { type: 'boolean', default: false },
-      json: { type: 'string' },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
-  });
-  if (values.help) {
-    process.stdout.write(HELP);
-    return true;
-  }
-  const groups = await measureDurability(values.quick, progress);
-  progress('');
-  process.stdout.write(durabilityText(groups, values.quick));
-  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(groups, null, 2)}\n`);
-  return true;
-}
-
-export const durability: Bench = {
+export const durability = plainBench({
   what: 'what it costs that a power cut is a pause: messages a second, flash bytes, erases, lifetime',
-  run,
-};
+  help: HELP,
+  measure: measureDurability,
+  text: durabilityText,
+  indent: 2,
+});

@@ -1,10 +1,7 @@
 // npm run bench -- footprint: what the firmware takes of a board, engine by engine, beside what is aimed at.
 
-import { writeFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
-import { progress } from '../command/tool.ts';
 import { buildNative } from '../build/native.ts';
-import type { Bench } from './bench.ts';
+import { plainBench } from './bench.ts';
 import { engines, engineVersion } from './engines.ts';
 import type { Variables } from './espruino-memory.ts';
 import { ESPRUINO, ESPRUINO_PART, variables } from './espruino-memory.ts';
@@ -62,24 +59,10 @@ export async function measureFootprint(
   return { quick, ...(await rooms()), engines: found, espruino, missing };
 }
 
-async function run(args: string[]): Promise<boolean> {
-  const { values } = parseArgs({
-    args,
-    options: {
-      quick: { type: 'boolean', default: false },
-      json: { type: 'string' },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
-  });
-  if (values.help) {
-    process.stdout.write(HELP);
-    return true;
-  }
-  const report = await measureFootprint(values.quick, progress);
-  progress('');
-  process.stdout.write(footprintText(report));
-  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(report)}\n`);
-  return true;
-}
-
-export const footprint: Bench = { what: 'bundle, heap, flash, stack, and variables that the firmware takes', run };
+export const footprint = plainBench({
+  what: 'bundle, heap, flash, stack, and variables that the firmware takes',
+  help: HELP,
+  measure: measureFootprint,
+  text: footprintText,
+  indent: 0,
+});
