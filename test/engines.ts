@@ -1,29 +1,14 @@
 // The conformance program, and what it says in Node: all other engines must say the same.
 
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runInNewContext } from 'node:vm';
 import { crc32 } from 'node:zlib';
+import { expect } from 'vitest';
 import type { Board, Hal } from '../hal/hal.ts';
-import { conformanceBundle } from '../host/build/conformance.ts';
-import { recordedText } from '../host/conform/record.ts';
-import { GOLDEN } from '../host/mutants/golden.ts';
+import { conformancePart } from '../host/build/conformance.ts';
 import type { Machine } from '../host/testbed/power.ts';
 import { Socketed } from '../host/testbed/seat.ts';
-
-export function conformanceText(): Promise<string> {
-  return conformanceBundle(Object.fromEntries(GOLDEN.map((g) => [g.name, recordedText(g)]))).then((b) => b.text);
-}
-
-/** A file of it, in a folder of its own. */
-export async function conformanceFile(): Promise<{ folder: string; bundle: string; text: string }> {
-  const folder = mkdtempSync(join(tmpdir(), 'understudy-engine-'));
-  const bundle = join(folder, 'conformance.js');
-  const text = await conformanceText();
-  writeFileSync(bundle, text);
-  return { folder, bundle, text };
-}
 
 /** All lines up to and with `end`, as Node says them. */
 export function saysInNode(text: string): string[] {
@@ -81,4 +66,16 @@ export async function saysOn(machine: Machine, ms: number): Promise<{ lines: str
     };
     const run = machine.start(1, 'power', line, told as never);
   });
+}
+
+/** A part of the conformance program as a file of this folder, and what an engine must say that runs it. */
+export async function conformanceFile(part: string, folder: string): Promise<{ bundle: string; says: string[] }> {
+  const { text } = await conformancePart(part);
+  const bundle = join(folder, `${part}.js`);
+  writeFileSync(bundle, text);
+  const says = saysInNode(text);
+  // else one that stops at once would do as Node
+  expect(says.length).toBeGreaterThan(3);
+  expect(says.at(-1)).toMatch(new RegExp(`^end ${says.length - 1} [0-9a-f]{8}$`));
+  return { bundle, says };
 }

@@ -3,10 +3,11 @@
 import { parse } from 'acorn';
 import { expect, test } from 'vitest';
 import { boardBundle } from '../host/build/bundle.ts';
+import { conformancePart, PARTS } from '../host/build/conformance.ts';
 import { espruinoDriver, espruinoProgram } from '../host/build/espruino.ts';
 import { flatten } from '../host/build/flat.ts';
 import { order } from '../host/build/order.ts';
-import { conformanceText, saysInNode } from './engines.ts';
+import { saysInNode } from './engines.ts';
 
 test('names of the outermost level are told from those that hide them', () => {
   const script = `var out;!function(){"use strict";var a=1,b=2;function f(a){return a+b}function g(n){return n?g(n-1)+a:0}
@@ -24,8 +25,8 @@ test('another script is left as it is', () => {
     expect(flatten(script, '$')).toBe(script);
 });
 
-test('the conformance program says the same', async () => {
-  const text = await conformanceText();
+test.each(PARTS)('the conformance program says the same: %s', async (part) => {
+  const { text } = await conformancePart(part);
   const flat = flatten(text, '$');
   expect(flat).not.toBe(text);
   expect(saysInNode(flat)).toEqual(saysInNode(text));

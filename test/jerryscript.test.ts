@@ -3,13 +3,11 @@
 
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import type { NativeTarget } from '../host/build/engine-parts.ts';
 import { jerryscript } from '../host/build/jerryscript.ts';
 import { buildNative, type NativeBuilt } from '../host/build/native.ts';
 import { root } from '../host/build/root.ts';
-import { engineMachine } from '../host/testbed/engine.ts';
-import { conformanceFile, saysInNode, saysOn } from './engines.ts';
 import { bundles, nativeSuite, TARGETS } from './native/suite.ts';
 
 const HEAP = 512 * 1024;
@@ -17,10 +15,7 @@ const prefix = process.env.UNDERSTUDY_JERRY ?? '';
 if (prefix === '') console.warn('test/jerryscript.test.ts: SKIPPED, for UNDERSTUDY_JERRY names no installations');
 
 const files = await bundles();
-const folders = [files.folder];
-afterAll(() => {
-  for (const one of folders) rmSync(one, { recursive: true, force: true });
-});
+afterAll(() => rmSync(files.folder, { recursive: true, force: true }));
 const built = new Map<NativeTarget, NativeBuilt>();
 if (prefix !== '') {
   for (const target of TARGETS) {
@@ -47,31 +42,3 @@ for (const [target, { program }] of built) {
   const heaps = { heap: HEAP, firmwareHeap: HEAP, noHeap: 2000 };
   nativeSuite({ engine: 'jerryscript', target, program, ...heaps, full: 'restarts' }, files);
 }
-
-describe.skipIf(!built.has('linux'))('jerryscript', () => {
-  test('codec, frames, packed messages, differences, ring and core: as in Node, to the byte', async () => {
-    const { folder: own, bundle, text } = await conformanceFile();
-    folders.push(own);
-    const machine = engineMachine({
-      board: {
-        name: 'one',
-        kind: 'engine',
-        type: 'linux-jerryscript',
-        engine: 'jerryscript',
-        program: built.get('linux')?.program,
-        memoryBytes: HEAP,
-        flash: { sectorBytes: 4096, sectors: 64, programBytes: 4 },
-      },
-      bundle,
-      flashFile: join(own, 'flash'),
-      keptFile: join(own, 'kept'),
-      seed: 1,
-      epochNs: '0',
-      pty: null,
-    });
-    const expected = saysInNode(text);
-    expect(expected.length).toBeGreaterThan(190);
-    const { lines, log } = await saysOn(machine, 120_000);
-    expect(lines, log.join('\n')).toEqual(expected);
-  }, 200_000);
-});

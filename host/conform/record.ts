@@ -61,7 +61,7 @@ export function recordGolden(scene: Scene): Deed[] {
   return deeds;
 }
 
-/** As CBOR in hexadecimal digits. */
-export function recordedText(scene: Scene): string {
-  return Buffer.from(encode(recordGolden(scene))).toString('hex');
+/** Each deed as CBOR in hexadecimal digits. */
+export function recordedTexts(scene: Scene): string[] {
+  return recordGolden(scene).map((deed) => Buffer.from(encode(deed)).toString('hex'));
 }

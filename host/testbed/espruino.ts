@@ -2,6 +2,7 @@
 // its working directory. Its serial ports are devices that it opens by their path, so a relay stands between them and
 // the testbed: Perl, as for the pseudo-terminals of all boards (pty.ts).
 
+import { spawnSync } from 'node:child_process';
 import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { EXIT, Failure } from '../failure.ts';
@@ -96,6 +97,17 @@ export function relayCommand(folder: string, program: string, console: boolean):
   return [PERL, '-e', RELAY, console ? '1' : '0', folder, program];
 }
 
+/** More than any interpreter has whose number of variables is fixed. */
+const ROOM_BYTES = 1_000_000;
+
+/** Has this interpreter as many variables as are wanted? One with a board's number of them has not. */
+function grows(program: string, folder: string): boolean {
+  mkdirSync(folder, { recursive: true });
+  // in a folder without flash: else it would run what stands there
+  const { status } = spawnSync(program, ['-e', `new Uint8Array(${ROOM_BYTES})`], { cwd: folder, stdio: 'ignore' });
+  return status === 0;
+}
+
 function endOf(code: number | null, signal: NodeJS.Signals | null, said: string[]): End {
   const last = said[said.length - 1] ?? 'it gave no reason';
   const next = 'see testbed.log in the state folder';
@@ -158,8 +170,8 @@ class EspruinoMachine extends ProgramMachine {
       kept: 0,
       slots: null,
       devices: '',
-      // of a program that has few of them, none can be spared: it is slow instead
-      copy: !board.variables,
+      // where they are few, none can be spared: it is slow instead
+      copy: !board.variables && grows(board.program ?? '', `${this.options.flashFile}.try`),
       waitMs: 1,
     });
     const program = Buffer.from(await espruinoProgram(readFileSync(bundle, 'utf8')), 'latin1');

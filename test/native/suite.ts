@@ -7,8 +7,10 @@ import { crc32 } from 'node:zlib';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createLineReader, encodeLine, LINE_INPUT, LINE_OUTPUT, LINE_PACKET, readLine } from '../../hal/line.ts';
 import { boardBundle, componentText } from '../../host/build/bundle.ts';
+import { PARTS } from '../../host/build/conformance.ts';
 import type { NativeTarget } from '../../host/build/engine-parts.ts';
 import { BoardLink } from '../../host/session/link.ts';
+import { conformanceFile } from '../engines.ts';
 import { Rig, reach, Talk } from './rig.ts';
 
 export const TARGETS: NativeTarget[] = ['linux', 'mps2-an385'];
@@ -231,6 +233,14 @@ export function nativeSuite(native: Native, { folder, firmware, probe }: Bundles
       await rig.kill();
       await boot({ 'program-bytes': 3 });
       await rig.logged('whole program units make a sector');
+    });
+
+    test.each(PARTS)('does as Node, to the byte: %s', async (part) => {
+      const { bundle, says } = await conformanceFile(part, folder);
+      await boot({ heap: native.firmwareHeap }, bundle);
+      const lines: string[] = [];
+      while (!lines.at(-1)?.startsWith('end ')) lines.push(await rig.said(''));
+      expect(lines, rig.log).toEqual(says);
     });
 
     // the program of this machine is one board

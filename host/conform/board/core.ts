@@ -1,10 +1,11 @@
-// The golden interactions, done again by the core in an engine: what its processes were given, and what their
+// A golden interaction, done again by the core in an engine: what its processes were given, and what their
 // applications did, was recorded (host/conform/record.ts). Board language.
 
 import { create, step } from '../../../firmware/core/core.ts';
 import type { Process, Setup } from '../../../firmware/core/core.ts';
 import type { Application, Effect, Emission, Event, Opaque } from '../../../firmware/core/types.ts';
 import { decode, encode, encodedBytes } from '../../../firmware/link/cbor.ts';
+import type { Part } from './part.ts';
 
 /** What an application did in one call: its result, or the text of what it threw. */
 export interface Did {
@@ -19,10 +20,8 @@ export interface Did {
 /** [pid, setup] makes a process, [pid, event, what its application did] is a step. */
 export type Deed = [number, Setup] | [number, Event, Did[]];
 
-export interface Golden {
-  name: string;
-  deeds: Deed[];
-}
+/** One deed, as CBOR in hexadecimal digits; '' where there is none: it stands in the program's text, and takes no memory. */
+export type Recorded = (number: number) => string;
 
 interface Script {
   did: Did[];
@@ -62,36 +61,45 @@ function scripted(pid: number, script: Script): Application {
   };
 }
 
-export interface Player {
-  golden: Golden;
-  at: number;
-  processes: (Process | null)[];
-  apps: Application[];
-  script: Script;
+function digit(code: number): number {
+  return code <= 57 ? code - 48 : code - 87;
 }
 
-export function createPlayer(golden: Golden): Player {
-  return { golden: golden, at: 0, processes: [], apps: [], script: { did: [] } };
-}
-
-/** Does the next deed; returns what the core made of it: effects of a step, and the process after it. */
-export function play(player: Player): { what: string; bytes: Uint8Array } {
-  const deed = player.golden.deeds[player.at++] as Deed;
-  const pid = deed[0];
-  if (deed.length === 2) {
-    const app = scripted(pid, player.script);
-    player.apps[pid] = app;
-    const self = create(deed[1] as Setup, app);
-    player.processes[pid] = self;
-    return { what: 'p' + pid + ' create', bytes: encode(self) };
+function unhex(text: string): Uint8Array {
+  const out = new Uint8Array(text.length / 2);
+  for (let i = 0; i < out.length; i++) {
+    out[i] = digit(text.charCodeAt(2 * i)) * 16 + digit(text.charCodeAt(2 * i + 1));
   }
-  const self = player.processes[pid] as Process;
-  const event = deed[1] as Event;
-  const effects: Effect[] = [];
-  let what = 'p' + pid + ' ' + event.kind;
-  player.script.did = deed[2].slice(0);
-  step(self, event, effects, player.apps[pid] as Application);
-  for (let i = 0; i < effects.length; i++) what += (i === 0 ? ': ' : ' ') + (effects[i] as Effect).kind;
-  if (player.script.did.length > 0) what += '; ' + player.script.did.length + ' calls were not made';
-  return { what: what, bytes: encode([effects, self]) };
+  return out;
+}
+
+/** Each turn does one deed, and tells what the core made of it: effects of a step, and the process after it. */
+export function interaction(name: string, recorded: Recorded): Part {
+  return function () {
+    const processes: (Process | null)[] = [];
+    const apps: Application[] = [];
+    const script: Script = { did: [] };
+    let at = 0;
+    return function () {
+      const text = recorded(at);
+      if (text === '') return null;
+      const deed = decode(unhex(text)) as Deed;
+      const pid = deed[0];
+      const begin = name + ' ' + at++ + ' p' + pid + ' ';
+      if (deed.length === 2) {
+        apps[pid] = scripted(pid, script);
+        processes[pid] = create(deed[1], apps[pid]);
+        return { what: begin + 'create', bytes: encode(processes[pid]) };
+      }
+      const self = processes[pid] as Process;
+      const event = deed[1];
+      const effects: Effect[] = [];
+      let what = begin + event.kind;
+      script.did = deed[2];
+      step(self, event, effects, apps[pid] as Application);
+      for (let i = 0; i < effects.length; i++) what += (i === 0 ? ': ' : ' ') + (effects[i] as Effect).kind;
+      if (script.did.length > 0) what += '; ' + script.did.length + ' calls were not made';
+      return { what: what, bytes: encode([effects, self]) };
+    };
+  };
 }
