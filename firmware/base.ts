@@ -1,7 +1,7 @@
 // Durable base checkpoints (PROTOCOL 6.1): a process with what it has sent and nobody has acknowledged, and what is to be
 // put out and is not yet out; and the board itself, with what is left of processes that have stopped.
 
-import { outgoingOf } from './channel.ts';
+import { findBusy, outgoingOf } from './channel.ts';
 import type { Process } from './core/core.ts';
 import type { Message, Operation, Pid } from './core/types.ts';
 import type { Local, Outgoing, Output, Runtime } from './state.ts';
@@ -130,6 +130,7 @@ export function takeBack(rt: Runtime, sender: Pid, queues: QueueBase[], outputs:
     o.ackedQ = q[4];
     o.queue = q[5];
   }
+  findBusy(rt);
   for (let d = 0; d < rt.devices.length; d++) {
     const state = rt.devices[d];
     if (!state) continue;

@@ -398,5 +398,5 @@ export function tick(rt: Runtime): number {
     holdDevices(rt, stalled(rt, now));
     if (rt.store.on && settled(rt)) endSession(rt, true);
   }
-  return sooner(sooner(rt.beatAt, repeatDue(rt, now)), nextTimer(rt));
+  return sooner(sooner(rt.beatAt, repeatDue(rt, now)), nextTimer(rt, now));
 }

@@ -1,7 +1,7 @@
 // Packets of the device bus: to the right channel, once their sender is known and runs what this board runs.
 
 import { hearBeat } from './beat.ts';
-import { acknowledged, outgoingOf } from './channel.ts';
+import { acknowledged } from './channel.ts';
 import type { Pid } from './core/types.ts';
 import { ready } from './peer.ts';
 import { arrive, reportError } from './runtime.ts';
@@ -64,19 +64,19 @@ function hearAck(
 ): void {
   const board = boardOf(rt, by);
   if (board < 0 || board === rt.board || rt.peers[board].life !== byLife) return;
-  for (let i = 0; i < rt.outgoing.length; i++) {
-    const outgoing = rt.outgoing[i];
+  for (let i = 0; i < rt.busy.length; i++) {
+    const outgoing = rt.busy[i];
     if (outgoing.device === device && outgoing.to === by && outgoing.from === from) {
-      acknowledged(rt, outgoingOf(rt, from, device, by), number, epoch);
+      acknowledged(rt, outgoing, number, epoch);
       return;
     }
   }
 }
 
-/** A channel of this board from the process (device -1) or of the device. */
+/** A channel of this board from the process (device -1) or of the device has something that may be acknowledged. */
 function sends(rt: Runtime, from: Pid, device: number): boolean {
-  for (let i = 0; i < rt.outgoing.length; i++) {
-    const outgoing = rt.outgoing[i];
+  for (let i = 0; i < rt.busy.length; i++) {
+    const outgoing = rt.busy[i];
     if (outgoing.device === device && (device >= 0 || outgoing.from === from)) return true;
   }
   return false;
@@ -94,13 +94,14 @@ function concerns(rt: Runtime, bytes: Uint8Array): boolean {
   return to < 0 || localOf(rt, to) !== null;
 }
 
-export function hearPacket(rt: Runtime, bytes: Uint8Array): void {
+/** False: it was for others, and nothing has changed here. */
+export function hearPacket(rt: Runtime, bytes: Uint8Array): boolean {
   rt.bus.received++;
-  if (!concerns(rt, bytes)) return;
+  if (!concerns(rt, bytes)) return false;
   const packet = decodePacket(bytes, rt.crc);
   if (!packet) {
     rt.bus.bad++;
-    return;
+    return false;
   }
   const kind = packet[0];
   try {
@@ -108,7 +109,7 @@ export function hearPacket(rt: Runtime, bytes: Uint8Array): void {
     else if (kind === PACKET_DATA) hearData(rt, packet);
     else if (kind === PACKET_INPUT) hearInput(rt, packet);
     else if (kind === PACKET_ACK) {
-      if (packet[3] !== rt.life) return;
+      if (packet[3] !== rt.life) return false;
       hearAck(rt, packet[1] as Pid, -1, packet[2] as Pid, packet[4], packet[5] as number, packet[6] as number);
     } else if (kind === PACKET_INPUT_ACK) {
       const d = packet[1] as number;
@@ -118,4 +119,5 @@ export function hearPacket(rt: Runtime, bytes: Uint8Array): void {
     rt.bus.bad++;
     reportError(rt, 'bus', error);
   }
+  return true;
 }

@@ -76,7 +76,20 @@ function transmit(rt: Runtime, outgoing: Outgoing): void {
 
 /** Sends what has been queued: what caused it is durable by now (PROTOCOL 6). */
 export function transmitAll(rt: Runtime): void {
-  for (let i = 0; i < rt.outgoing.length; i++) if (rt.outgoing[i].queue.length > 0) transmit(rt, rt.outgoing[i]);
+  const list = rt.busy;
+  let kept = 0;
+  for (let i = 0; i < list.length; i++) {
+    if (list[i].queue.length === 0) continue;
+    transmit(rt, list[i]);
+    list[kept++] = list[i];
+  }
+  if (kept < list.length) list.splice(kept, list.length - kept);
+}
+
+/** Looks anew for channels that have something in their queues. */
+export function findBusy(rt: Runtime): void {
+  rt.busy = [];
+  for (let i = 0; i < rt.outgoing.length; i++) if (rt.outgoing[i].queue.length > 0) rt.busy.push(rt.outgoing[i]);
 }
 
 /** Repeats the oldest message alone: those behind it wait at the receiver, if they have come. */
@@ -139,7 +152,7 @@ export function dropOld(outgoing: Outgoing, epoch: number): void {
 }
 
 /** Queues a message, for when its event is durable; inputs that a shadow forwards stand in the order of their numbers, each once. */
-export function enqueue(outgoing: Outgoing, message: Message): void {
+export function enqueue(rt: Runtime, outgoing: Outgoing, message: Message): void {
   const number = numberOf(outgoing, message);
   // a channel that begins again at 1 (a seat that is asked a second time) has no use for what is left of its old life
   if (outgoing.device < 0 && number === 1) renew(outgoing);
@@ -148,8 +161,10 @@ export function enqueue(outgoing: Outgoing, message: Message): void {
   let at = queue.length;
   while (at > 0 && numberOf(outgoing, queue[at - 1]) > number) at--;
   if (at > 0 && numberOf(outgoing, queue[at - 1]) === number) return;
-  queue.splice(at, 0, message);
+  if (at === queue.length) queue.push(message);
+  else queue.splice(at, 0, message);
   if (at < outgoing.flying) outgoing.flying = at;
+  if (queue.length === 1 && rt.busy.indexOf(outgoing) < 0) rt.busy.push(outgoing);
 }
 
 /** Whether the message of that number waits here, and is of that epoch. */
@@ -189,13 +204,12 @@ export function acknowledged(rt: Runtime, outgoing: Outgoing, number: number, ep
 /** Repeats what has not been acknowledged in time; returns when it wants to be called again, ms. */
 export function repeatDue(rt: Runtime, now: number): number {
   let next = -1;
-  for (let i = 0; i < rt.outgoing.length; i++) {
-    const outgoing = rt.outgoing[i];
-    if (outgoing.queue.length === 0) continue;
+  for (let i = 0; i < rt.busy.length; i++) {
+    const outgoing = rt.busy[i];
+    // what has not been sent at all goes as soon as it may
+    if (outgoing.queue.length === 0 || outgoing.flying === 0) continue;
     const board = boardOf(rt, outgoing.to);
     if (board < 0 || board === rt.board || !ready(rt, board)) continue;
-    // what has not been sent at all goes as soon as it may
-    if (outgoing.flying === 0) continue;
     if (now >= outgoing.due) {
       outgoing.recover = numberOf(outgoing, outgoing.queue[outgoing.flying - 1]);
       outgoing.repeatMs = Math.min(2 * outgoing.repeatMs, REPEAT_MAX_MS);
@@ -262,6 +276,7 @@ export function forget(rt: Runtime, pid: Pid, fromToo: boolean): void {
     kept.push(outgoing);
   }
   rt.outgoing = kept;
+  findBusy(rt);
 }
 
 /**
@@ -278,9 +293,10 @@ export function queueMax(rt: Runtime): number {
  * Were all alike, processes that are full in a circle would wait for each other, with nothing to bring them out of it.
  */
 export function full(rt: Runtime, pid: Pid, fresh: boolean): boolean {
-  const max = fresh ? queueMax(rt) >> 1 : queueMax(rt);
-  for (let i = 0; i < rt.outgoing.length; i++) {
-    if (rt.outgoing[i].from === pid && rt.outgoing[i].queue.length >= max) return true;
+  const most = queueMax(rt);
+  const max = fresh ? most >> 1 : most;
+  for (let i = 0; i < rt.busy.length; i++) {
+    if (rt.busy[i].from === pid && rt.busy[i].queue.length >= max) return true;
   }
   return false;
 }

@@ -65,7 +65,7 @@ export function enqueueInput(rt: Runtime, d: number, data: Uint8Array): void {
   const state = rt.devices[d] as DeviceState;
   const to = readers(rt, d);
   for (let i = 0; i < to.length; i++) {
-    enqueue(outgoingOf(rt, -1, d, to[i]), {
+    enqueue(rt, outgoingOf(rt, -1, d, to[i]), {
       kind: 'input',
       n: 0,
       epoch: rt.epoch,
@@ -125,8 +125,9 @@ export function claimOutputs(rt: Runtime): void {
   if (!rt.store.on || rt.lost !== '') return;
   for (let d = 0; d < rt.devices.length; d++) {
     const state = rt.devices[d];
+    if (!state || state.queue.length === 0) continue;
     const device = rt.active.plan.devices[d] as DevicePlan;
-    if (!state || state.queue.length === 0 || device.latest || device.atLeastOnce) continue;
+    if (device.latest || device.atLeastOnce) continue;
     const output = state.queue[0];
     // what will be dropped is not done: another version may put out the same number (PROTOCOL 5.4)
     if (output.claimed || (output.low >= 0 && output.low < state.driver.recovered)) continue;

@@ -70,6 +70,7 @@ function createRuntime(hal: Hal, agent: Agent, image: Image, store: Store): Runt
     live: live,
     locals: [],
     outgoing: [],
+    busy: [],
     stash: [],
     acks: [],
     peers: peers,
@@ -275,8 +276,7 @@ export function boot(hal: Hal): Board {
       finish();
     },
     bus: function (bytes) {
-      if (agent.rt) hearPacket(agent.rt, bytes);
-      finish();
+      if (agent.rt && hearPacket(agent.rt, bytes)) finish();
     },
     input: function (device, bytes) {
       if (agent.rt) takeInput(agent.rt, device, bytes);

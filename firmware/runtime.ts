@@ -99,6 +99,7 @@ export function makeProcess(rt: Runtime, pid: Pid, role: Role, plan: BoardPlan, 
     waitingAt: -1,
     seed: rt.hal.random() | 0,
     begun: false,
+    based: false,
   } as Local;
   local.app = applicationOf(rt, local, loaded.module);
   const latest: boolean[] = [];
@@ -154,9 +155,14 @@ export function addProcess(
 }
 
 export function withoutStopped(rt: Runtime): void {
+  const list = rt.locals;
+  let stopped = 0;
+  for (let i = 0; i < list.length; i++) if (list[i].self.role === 'stopped') stopped++;
+  if (stopped === 0) return;
   const kept: Local[] = [];
-  for (let i = 0; i < rt.locals.length; i++) if (rt.locals[i].self.role !== 'stopped') kept.push(rt.locals[i]);
+  for (let i = 0; i < list.length; i++) if (list[i].self.role !== 'stopped') kept.push(list[i]);
   rt.locals = kept;
+  rt.store.due = true;
 }
 
 /** Seats go with the upgrade they were made for. */
@@ -164,6 +170,7 @@ export function dropSeats(rt: Runtime): void {
   const kept: Local[] = [];
   for (let i = 0; i < rt.locals.length; i++) if (rt.locals[i].self.role !== 'seat') kept.push(rt.locals[i]);
   rt.locals = kept;
+  rt.store.due = true;
 }
 
 /** The staged version becomes the running one (PROTOCOL 5.2). */
@@ -249,8 +256,9 @@ function perform(rt: Runtime, local: Local, low: number, t: number, effect: Effe
   if (effect.kind === 'send') {
     const message = effect.message as Message;
     const to = effect.to as Pid;
-    if (message.kind === 'input') enqueue(outgoingOf(rt, -1, message.device as number, to), message);
-    else enqueue(outgoingOf(rt, local.pid, -1, to), message);
+    const channel =
+      message.kind === 'input' ? outgoingOf(rt, -1, message.device as number, to) : outgoingOf(rt, local.pid, -1, to);
+    enqueue(rt, channel, message);
   } else if (effect.kind === 'output') queueOutput(rt, local.pid, low, t, effect);
   else if (effect.kind === 'freeze') local.frozenAt = boardTime(rt);
   else if (effect.kind === 'decide') decided(rt, local, effect);
@@ -380,8 +388,8 @@ export function arrive(rt: Runtime, from: Pid, to: Pid, message: Message): void 
 /** Channels within the board: taken straight from the sender's queue. Returns the steps done. */
 function moveLocal(rt: Runtime): number {
   let steps = 0;
-  const list = rt.outgoing;
-  for (let i = 0; i < list.length && rt.outgoing === list; i++) {
+  const list = rt.busy;
+  for (let i = 0; i < list.length && rt.busy === list; i++) {
     const outgoing = list[i];
     if (outgoing.queue.length === 0 || boardOf(rt, outgoing.to) !== rt.board) continue;
     if (!localOf(rt, outgoing.to)) {
@@ -442,9 +450,10 @@ function fireTimers(rt: Runtime): number {
   const now = boardTime(rt);
   for (let i = 0; i < rt.locals.length; i++) {
     const local = rt.locals[i];
-    while (ticking(rt, local) && steps < STEPS_MAX && rt.store.pendingBytes < PENDING_MAX) {
+    while (steps < STEPS_MAX && rt.store.pendingBytes < PENDING_MAX) {
       const name = dueTimer(local.self, now);
-      if (name === null) break;
+      // whether it may fire takes longer to tell than whether it is due
+      if (name === null || !ticking(rt, local)) break;
       deliver(rt, local, { kind: 'timer', t: 0, seed: 0, name: name });
       steps++;
     }
@@ -452,14 +461,16 @@ function fireTimers(rt: Runtime): number {
   return steps;
 }
 
-/** When the next timer is due, ms; -1: none is armed. */
-export function nextTimer(rt: Runtime): number {
+/** When the next timer is due, ms; -1: none is armed. One that is due and may not fire yet waits for something else. */
+export function nextTimer(rt: Runtime, now: number): number {
   let next = -1;
   for (let i = 0; i < rt.locals.length; i++) {
     const local = rt.locals[i];
-    if (!ticking(rt, local)) continue;
     const timers = local.self.state.timers;
-    for (let j = 0; j < timers.length; j++) if (next < 0 || timers[j].at < next) next = timers[j].at;
+    for (let j = 0; j < timers.length; j++) {
+      const at = timers[j].at;
+      if ((next < 0 || at < next) && (at > now || ticking(rt, local))) next = at;
+    }
   }
   return next;
 }

@@ -29,6 +29,8 @@ export interface Local {
   seed: number;
   /** it has had its event `start`, or began with the state of an old base and needs none */
   begun: boolean;
+  /** its first base in this session stands */
+  based: boolean;
 }
 
 /** An output on its way to the driver. */
@@ -130,6 +132,8 @@ export interface Runtime {
   live: Pid[];
   locals: Local[];
   outgoing: Outgoing[];
+  /** those of them that have something in their queues, and some that had: there are many, and few of them have */
+  busy: Outgoing[];
   stash: Stashed[];
   /** acknowledgements due: [of, by, number, its epoch] or [-1 - device, by, number, -1] */
   acks: [number, number, number, number][];

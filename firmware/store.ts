@@ -87,6 +87,10 @@ export interface Store {
   /** time of the last record, µs */
   t: number;
   streams: Stream[];
+  /** a base may be wanted */
+  due: boolean;
+  /** how full the ring is need not be looked at before its end is there */
+  look: number;
   /** only the reserve is left: no ordinary message is taken until the guard has ended */
   full: boolean;
   /** since the boot: events, their bytes, writes, full bases, their bytes, patches, their bytes */
@@ -113,6 +117,8 @@ export function closedStore(why: string): Store {
     facts: [],
     t: 0,
     streams: [],
+    due: true,
+    look: 0,
     full: false,
     count: { events: 0, bytes: 0, writes: 0, bases: 0, baseBytes: 0, patches: 0, patchBytes: 0 },
   };
@@ -182,6 +188,12 @@ function push(store: Store, kind: number, fields: unknown[]): number {
   return cost;
 }
 
+/** Another event, or fact, since the stream's last base. */
+function countEvent(store: Store, pid: Pid): void {
+  const stream = streamOf(store, pid);
+  if (stream && ++stream.events >= REPLAY_EVENTS) store.due = true;
+}
+
 /** An event of a process, packed before its step, and the digest of its effects. */
 export function recordEvent(rt: Runtime, local: Local, us: number, digest: number, packed: unknown[]): void {
   const store = rt.store;
@@ -190,27 +202,27 @@ export function recordEvent(rt: Runtime, local: Local, us: number, digest: numbe
   if (store.pending.length === 0) store.pendingAt = us / 1000;
   store.count.events++;
   store.count.bytes += push(store, RECORD_EVENT, fields.concat(packed));
-  const stream = streamOf(store, local.pid);
-  if (stream) stream.events++;
+  countEvent(store, local.pid);
 }
 
 export function recordFact(rt: Runtime, fact: unknown[]): void {
   if (!rt.store.on) return;
   if (rt.store.pending.length === 0) rt.store.pendingAt = boardTime(rt);
   rt.store.count.bytes += push(rt.store, RECORD_FACT, fact);
-  const stream = streamOf(rt.store, BOARD_STREAM);
-  if (stream) stream.events++;
+  countEvent(rt.store, BOARD_STREAM);
 }
 
 /** The process has a base written at the next occasion. */
 export function rebase(rt: Runtime, pid: Pid): void {
   const stream = streamOf(rt.store, pid);
   if (stream) stream.due = true;
+  rt.store.due = true;
 }
 
 /** All bases are written anew at the next occasion. */
 export function rebaseAll(rt: Runtime): void {
   for (let i = 0; i < rt.store.streams.length; i++) rt.store.streams[i].due = true;
+  rt.store.due = true;
 }
 
 /** The flash has failed, or is too small: the journal ends, and with it what it stood for (PROTOCOL 6, durability off). */
@@ -354,6 +366,7 @@ function open(rt: Runtime, o: Opening): void {
   for (let i = 0; i < o.pids.length; i++) {
     written(rt, addStream(store, o.pids[i]), places[o.first[i]], o.bytes[i], o.t);
   }
+  store.look = 0;
   reclaim(store.ring as Ring, places[0]);
 }
 
@@ -399,11 +412,12 @@ export function endSession(rt: Runtime, keep: boolean): void {
 function addBases(rt: Runtime): void {
   const store = rt.store;
   for (let i = 0; i < rt.locals.length; i++) {
-    const pid = rt.locals[i].pid;
-    if (streamOf(store, pid)) continue;
-    const stream = addStream(store, pid);
-    if (!writeBase(rt, stream, true)) return;
-    (streamOf(store, BOARD_STREAM) as Stream).due = true;
+    const local = rt.locals[i];
+    if (local.based) continue;
+    local.based = true;
+    if (streamOf(store, local.pid)) continue;
+    if (!writeBase(rt, addStream(store, local.pid), true)) return;
+    rebase(rt, BOARD_STREAM);
   }
 }
 
@@ -492,7 +506,8 @@ function dropGone(rt: Runtime): void {
 export function keepBases(rt: Runtime): void {
   const store = rt.store;
   const ring = store.ring;
-  if (!ring || !store.on || store.pending.length > 0) return;
+  if (!ring || !store.on || store.pending.length > 0 || (!store.due && ring.end < store.look)) return;
+  store.due = false;
   const board = streamOf(store, BOARD_STREAM) as Stream;
   if (board.due || board.events >= REPLAY_EVENTS) {
     if (!writeBase(rt, board, false)) return;
@@ -507,12 +522,18 @@ export function keepBases(rt: Runtime): void {
   }
   const capacity = ring.data * (ring.sectors - 1);
   const last = oldest(store) as Stream;
-  if (last.pid !== BOARD_STREAM && !localOf(rt, last.pid)) board.due = true;
+  if (last.pid !== BOARD_STREAM && !localOf(rt, last.pid)) rebase(rt, BOARD_STREAM);
   else if (room(ring) < capacity / 2 && ring.end - last.at > capacity / 4) {
     if (!writeBase(rt, last, true)) return;
   }
-  reclaim(ring, (oldest(store) as Stream).at);
-  const full = room(ring) < reserve(store) && !shrink(rt);
+  const first = oldest(store) as Stream;
+  reclaim(ring, first.at);
+  const left = room(ring);
+  const spare = left - reserve(store);
+  const full = spare < 0 && !shrink(rt);
+  // neither can come before the ring's end has moved that far; half of it, and it need not be exact
+  const far = Math.max(left - capacity / 2, capacity / 4 - (ring.end - first.at));
+  store.look = full ? 0 : ring.end + Math.max(0, Math.min(spare, far)) / 2;
   if (full && store.on && !store.full) {
     const why =
       'the journal of board ' + rt.hal.board + ' is full: its ' + ring.sectors + ' sectors ' + JOURNAL_RESERVE;

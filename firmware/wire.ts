@@ -4,7 +4,7 @@
 
 import type { Message } from './core/types.ts';
 import type { Crc } from './image.ts';
-import { decode, encode } from './link/cbor.ts';
+import { decode, encodeBefore } from './link/cbor.ts';
 
 export const PACKET_DATA = 1; //  [1, from, to, fromLife, toLife, kind, n, epoch, ...fields of the kind]
 export const PACKET_ACK = 2; //   [2, of, by, ofLife, byLife, n, epoch]: `by` has taken all of `of` up to n, which is of `epoch`
@@ -52,11 +52,13 @@ export function unpackMessage(packet: unknown[], at: number): Message {
 const CHECK_BYTES = 4;
 
 export function encodePacket(packet: unknown[], crc: Crc): Uint8Array {
-  const body = encode(packet);
-  const bytes = new Uint8Array(body.length + CHECK_BYTES);
-  bytes.set(body);
-  const check = crc(body, 0, body.length, 0);
-  for (let i = 0; i < CHECK_BYTES; i++) bytes[body.length + i] = (check >>> (8 * i)) & 0xff;
+  const bytes = encodeBefore(packet, CHECK_BYTES);
+  const end = bytes.length - CHECK_BYTES;
+  const check = crc(bytes, 0, end, 0);
+  bytes[end] = check & 0xff;
+  bytes[end + 1] = (check >>> 8) & 0xff;
+  bytes[end + 2] = (check >>> 16) & 0xff;
+  bytes[end + 3] = check >>> 24;
   return bytes;
 }
 

@@ -31,8 +31,8 @@ export interface Ring {
   /** first sector of its region, and how many there are */
   first: number;
   sectors: number;
-  /** tells this ring's bytes from those that another use has left in the region */
-  salt: number;
+  /** what each check begins with (FLASH.md 3): which ring, and where in it */
+  place: Uint8Array;
   /** bytes of a sector's header, and those behind it */
   header: number;
   data: number;
@@ -73,6 +73,7 @@ export const SECTORS_MAX = 128;
 export const RECORD_HEADER = 8;
 export const SECTOR_HEADER = 12;
 const NUMBERS = 0x2000;
+const PLACE_BYTES = 12;
 /** The ring's own records: a tail, told by its length, or a copy. */
 const KIND_OWN = 15;
 const TAIL_BYTES = 4;
@@ -84,16 +85,23 @@ function up(n: number, unit: number): number {
 }
 
 function put32(bytes: Uint8Array, at: number, value: number): void {
-  for (let i = 0; i < 4; i++) bytes[at + i] = (value >>> (8 * i)) & 0xff;
+  bytes[at] = value & 0xff;
+  bytes[at + 1] = (value >>> 8) & 0xff;
+  bytes[at + 2] = (value >>> 16) & 0xff;
+  bytes[at + 3] = value >>> 24;
 }
 
 function get32(bytes: Uint8Array, at: number): number {
   return (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0;
 }
 
+function blank(bytes: Uint8Array, from: number, to: number): void {
+  for (let i = from; i < to; i++) bytes[i] = BLANK;
+}
+
 function blanks(length: number): Uint8Array {
   const bytes = new Uint8Array(length);
-  for (let i = 0; i < length; i++) bytes[i] = BLANK;
+  blank(bytes, 0, length);
   return bytes;
 }
 
@@ -135,11 +143,10 @@ function load(ring: Ring, at: number, length: number): Uint8Array | null {
 
 /** What a check covers beside the bytes themselves: which ring, and where in it. */
 function seed(ring: Ring, at: number): number {
-  const place = new Uint8Array(12);
-  put32(place, 0, ring.salt);
+  const place = ring.place;
   put32(place, 4, at % 0x100000000);
   put32(place, 8, Math.floor(at / 0x100000000) + 0x10000 * ring.sectors);
-  return ring.crc(place, 0, 12, 0);
+  return ring.crc(place, 0, PLACE_BYTES, 0);
 }
 
 /** The check of a record: over the word, then over the payload. */
@@ -378,7 +385,7 @@ export function openRing(flash: Flash, crc: RingCrc, first: number, sectors: num
     crc: crc,
     first: first,
     sectors: sectors,
-    salt: salt,
+    place: new Uint8Array(PLACE_BYTES),
     header: header,
     data: flash.sectorBytes - header,
     unit: Math.max(4, flash.programBytes),
@@ -398,6 +405,7 @@ export function openRing(flash: Flash, crc: RingCrc, first: number, sectors: num
   if (sectors < SECTORS_MIN || sectors > SECTORS_MAX || ring.data < 3 * tailSize(ring)) {
     throw new Error('no ring in ' + sectors + ' sectors of ' + flash.sectorBytes + ' B');
   }
+  put32(ring.place, 0, salt);
   const headers: (Header | null)[] = [];
   for (let i = 0; i < sectors; i++) {
     const found = readHeader(ring, i);
@@ -529,6 +537,7 @@ function encode(ring: Ring, out: Uint8Array, offset: number, record: Placed): vo
   put32(out, offset, length | (record.begin ? 0x4000 : 0) | (record.kind << 15) | (record.number << 19));
   put32(out, offset + 4, checkOf(ring, record.at, out.subarray(offset, offset + 4), record.bytes));
   out.set(record.bytes, offset + RECORD_HEADER);
+  blank(out, offset + RECORD_HEADER + length, offset + up(RECORD_HEADER + length, 4));
 }
 
 function sizeOf(record: RingRecord): number {
@@ -539,7 +548,8 @@ function sizeOf(record: RingRecord): number {
 function put(ring: Ring, records: RingRecord[], copied: number): number[] {
   let size = 0;
   for (let i = 0; i < records.length; i++) size += sizeOf(records[i]);
-  const batch = blanks(up(size, ring.unit));
+  const batch = new Uint8Array(up(size, ring.unit));
+  blank(batch, size, batch.length);
   const starts: number[] = [];
   size = 0;
   for (let i = 0; i < records.length; i++) {

@@ -472,7 +472,7 @@ test.each([
 
 test('a watchdog in the first steps of a new version: its start is cancelled, or it fails before its first event', async () => {
   const ends: string[] = [];
-  for (let more = 0; more < 4; more++) {
+  for (let more = 0; more < 6; more++) {
     const r = await up();
     const upgrade = upgradeOf(r.version, { components: { [CONTROLLER]: {} } });
     await r.stage(upgrade);

@@ -91,6 +91,7 @@ function bench(board: number): Bench {
     live: version.plan.components.map((_, c) => 2 * c),
     locals: [],
     outgoing: [],
+    busy: [],
     stash: [],
     acks: [],
     peers: version.plan.boards.map(() => ({ ...unknownPeer(), life: 7, plan: version.hash, heardAt: 1000 })),
@@ -140,7 +141,7 @@ describe('channels', () => {
   test('no more than a window is on the bus, in order; an acknowledgement lets the next ones go', () => {
     const b = bench(SENSORS);
     const channel = outgoingOf(b.rt, 0, -1, 2);
-    for (let n = 1; n <= WINDOW + 10; n++) enqueue(channel, app(n));
+    for (let n = 1; n <= WINDOW + 10; n++) enqueue(b.rt, channel, app(n));
     transmitAll(b.rt);
     expect(numbers(b)).toEqual(Array.from({ length: WINDOW }, (_, i) => i + 1));
     acknowledged(b.rt, channel, 4, 1);
@@ -155,7 +156,7 @@ describe('channels', () => {
   test('what is not acknowledged in time is repeated, the oldest first, and more and more patiently', () => {
     const b = bench(SENSORS);
     const channel = outgoingOf(b.rt, 0, -1, 2);
-    for (let n = 1; n <= 3; n++) enqueue(channel, app(n));
+    for (let n = 1; n <= 3; n++) enqueue(b.rt, channel, app(n));
     transmitAll(b.rt);
     b.bus = [];
     b.time += REPEAT_MS - 1;
@@ -177,7 +178,7 @@ describe('channels', () => {
     const b = bench(SENSORS);
     const peer = b.rt.peers[COMPUTE];
     if (peer) peer.plan = 'another';
-    enqueue(outgoingOf(b.rt, 0, -1, 2), app(1));
+    enqueue(b.rt, outgoingOf(b.rt, 0, -1, 2), app(1));
     transmitAll(b.rt);
     expect(b.bus).toEqual([]);
   });
@@ -185,9 +186,9 @@ describe('channels', () => {
   test('a channel that begins again at 1 leaves its old life behind', () => {
     const b = bench(SENSORS);
     const channel = outgoingOf(b.rt, 0, -1, 3);
-    for (let n = 1; n <= 3; n++) enqueue(channel, app(n));
+    for (let n = 1; n <= 3; n++) enqueue(b.rt, channel, app(n));
     acknowledged(b.rt, channel, 1, 1);
-    enqueue(channel, app(1, 2));
+    enqueue(b.rt, channel, app(1, 2));
     expect(channel.queue.map((m) => [m.n, m.epoch])).toEqual([[1, 2]]);
     expect(channel.ackedQ).toBe(0);
     // nor does a late acknowledgement of the old life take anything from the new one (PROTOCOL 5.0.5)
@@ -201,7 +202,7 @@ describe('channels', () => {
     const b = bench(SENSORS);
     const channel = outgoingOf(b.rt, -1, GYRO, 2);
     const input = (i: number): Message => ({ kind: 'input', n: 0, epoch: 1, device: GYRO, i, data: new Uint8Array(4) });
-    for (const i of [5, 7, 6, 7, 5, 8]) enqueue(channel, input(i));
+    for (const i of [5, 7, 6, 7, 5, 8]) enqueue(b.rt, channel, input(i));
     expect(channel.queue.map((m) => m.i)).toEqual([5, 6, 7, 8]);
     expect(channel.base).toBe(5);
   });
@@ -209,7 +210,7 @@ describe('channels', () => {
   test('what no receiver will ever take is dropped, and no more', () => {
     const b = bench(SENSORS);
     const channel = outgoingOf(b.rt, 0, -1, 2);
-    for (let n = 1; n <= 4; n++) enqueue(channel, app(n, n < 3 ? 1 : 2));
+    for (let n = 1; n <= 4; n++) enqueue(b.rt, channel, app(n, n < 3 ? 1 : 2));
     transmitAll(b.rt);
     dropOld(channel, 2);
     expect(channel.queue.map((m) => m.n)).toEqual([3, 4]);
@@ -237,14 +238,14 @@ describe('channels', () => {
     const channel = outgoingOf(b.rt, 0, -1, 2);
     const max = queueMax(b.rt);
     const half = max >> 1;
-    for (let n = 1; n < half; n++) enqueue(channel, app(n));
+    for (let n = 1; n < half; n++) enqueue(b.rt, channel, app(n));
     expect(full(b.rt, 0, true)).toBe(false);
-    enqueue(channel, app(half));
+    enqueue(b.rt, channel, app(half));
     // an input or a timer waits now; a message may still be answered
     expect(full(b.rt, 0, true)).toBe(true);
-    for (let n = half + 1; n < max; n++) enqueue(channel, app(n));
+    for (let n = half + 1; n < max; n++) enqueue(b.rt, channel, app(n));
     expect(full(b.rt, 0, false)).toBe(false);
-    enqueue(channel, app(max));
+    enqueue(b.rt, channel, app(max));
     expect(full(b.rt, 0, false)).toBe(true);
     expect(full(b.rt, 8, true)).toBe(false);
   });

@@ -8,6 +8,8 @@ export const DEPTH_MAX = 32;
 const BUFFER_BYTES = 256;
 /** A buffer that one large value made longer than this is given back. */
 const BUFFER_KEPT_MAX = 8192;
+/** Up to so many bytes are copied one by one: a call of the engine's own takes as long as that. */
+const COPIED_MAX = 24;
 /** Longest head of an item: one byte, and an argument of eight. */
 const HEAD_MAX = 9;
 const TWO_32 = 4294967296;
@@ -143,12 +145,44 @@ function writeBytes(bytes: Uint8Array): void {
   const length = bytes.length;
   writeHead(0x40, length);
   if (at + length > buffer.length) grow(length);
-  if (length > 32) {
-    buffer.set(bytes, at);
-    at += length;
-  } else {
-    for (let i = 0; i < length; i++) buffer[at++] = bytes[i];
+  if (length > COPIED_MAX) buffer.set(bytes, at);
+  else {
+    const out = buffer;
+    const from = at;
+    for (let i = 0; i < length; i++) out[from + i] = bytes[i];
   }
+  at += length;
+}
+
+/**
+ * Items of an array. Most of what boards say are small numbers in arrays: these are written here, with all that it takes
+ * in locals, for in an engine that interprets each name from outside costs as much as several steps of a loop.
+ */
+function writeItems(list: unknown[], depth: number): void {
+  const count = list.length;
+  let out = buffer;
+  let to = at;
+  for (let i = 0; i < count; i++) {
+    const item = list[i];
+    const small = to + 3 <= out.length;
+    if (small && item === null) out[to++] = 0xf6;
+    else if (small && typeof item === 'number' && (item & 0xffff) === item && (item > 0 || 1 / item > 0)) {
+      if (item > 255) {
+        out[to++] = 25;
+        out[to++] = item >>> 8;
+        out[to++] = item & 255;
+      } else {
+        if (item > 23) out[to++] = 24;
+        out[to++] = item;
+      }
+    } else {
+      at = to;
+      writeValue(item, depth);
+      out = buffer;
+      to = at;
+    }
+  }
+  at = to;
 }
 
 function writeValue(value: unknown, depth: number): void {
@@ -169,9 +203,8 @@ function writeValue(value: unknown, depth: number): void {
   } else if (type === 'object') {
     if (depth >= DEPTH_MAX) throw new Error('cbor: nested deeper than ' + DEPTH_MAX);
     if (Array.isArray(value)) {
-      const count = value.length;
-      writeHead(0x80, count);
-      for (let i = 0; i < count; i++) writeValue(value[i], depth + 1);
+      writeHead(0x80, value.length);
+      writeItems(value, depth + 1);
       return;
     }
     // a typed array, which may be of another realm; on Espruino none has BYTES_PER_ELEMENT
@@ -212,12 +245,19 @@ function writeValue(value: unknown, depth: number): void {
  * stand in their own order; those that are undefined are left out. Throws where anything else is in it.
  */
 export function encode(value: unknown): Uint8Array {
+  return encodeBefore(value, 0);
+}
+
+/** As `encode`, with so many bytes behind that are 0: for what stands behind a value, such as a check. */
+export function encodeBefore(value: unknown, spare: number): Uint8Array {
   at = 0;
   writeValue(value, 0);
-  const out = new Uint8Array(at);
-  if (at > 64) out.set(buffer.subarray(0, at));
-  else for (let i = 0; i < at; i++) out[i] = buffer[i];
-  if (buffer.length > BUFFER_KEPT_MAX) buffer = new Uint8Array(BUFFER_BYTES);
+  const length = at;
+  const from = buffer;
+  const out = new Uint8Array(length + spare);
+  if (length > COPIED_MAX) out.set(from.subarray(0, length));
+  else for (let i = 0; i < length; i++) out[i] = from[i];
+  if (from.length > BUFFER_KEPT_MAX) buffer = new Uint8Array(BUFFER_BYTES);
   return out;
 }
 
@@ -323,13 +363,37 @@ function readText(length: number): string {
 function readBytes(length: number): Uint8Array {
   if (length > end - pos) throw malformed('cut short');
   const bytes = new Uint8Array(length);
-  if (length > 64) {
-    bytes.set(input.subarray(pos, pos + length));
-    pos += length;
-  } else {
-    for (let i = 0; i < length; i++) bytes[i] = input[pos++];
+  const from = pos;
+  pos += length;
+  if (length > COPIED_MAX) bytes.set(input.subarray(from, pos));
+  else {
+    const whole = input;
+    for (let i = 0; i < length; i++) bytes[i] = whole[from + i];
   }
   return bytes;
+}
+
+/** Items of an array: small numbers and nulls here, as in `writeItems`. */
+function readItems(count: number, depth: number): unknown[] {
+  const list: unknown[] = [];
+  const whole = input;
+  const last = end;
+  for (let i = 0; i < count; i++) {
+    const from = pos;
+    const head = from < last ? whole[from] : 0xff;
+    if (head < 24) list[i] = head;
+    else if (head === 24 && from + 1 < last) {
+      list[i] = whole[from + 1];
+      pos = from + 2;
+      continue;
+    } else if (head === 0xf6) list[i] = null;
+    else {
+      list[i] = readValue(depth);
+      continue;
+    }
+    pos = from + 1;
+  }
+  return list;
 }
 
 function readValue(depth: number): unknown {
@@ -354,11 +418,7 @@ function readValue(depth: number): unknown {
   if (depth >= DEPTH_MAX) throw malformed('nested deeper than ' + DEPTH_MAX);
   // An item takes a byte at least: a false count is found before anything is made of it.
   if (value > end - pos) throw malformed('cut short');
-  if (major === 4) {
-    const list: unknown[] = [];
-    for (let i = 0; i < value; i++) list.push(readValue(depth + 1));
-    return list;
-  }
+  if (major === 4) return readItems(value, depth + 1);
   const map: { [key: string]: unknown } = {};
   for (let i = 0; i < value; i++) {
     const first = pos < end ? input[pos++] : 0;

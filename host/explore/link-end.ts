@@ -104,6 +104,7 @@ export function wake(
     live: [0, 2, 4],
     locals: [local],
     outgoing: end.outgoing,
+    busy: end.outgoing.filter((o) => o.queue.length > 0),
     stash: end.stash,
     acks: end.acks,
     peers: [peer, peer],

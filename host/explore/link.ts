@@ -5,7 +5,7 @@
 
 import { takeBack } from '../../firmware/base.ts';
 import { hearPacket } from '../../firmware/bus.ts';
-import { enqueue, outgoingOf, repeatDue } from '../../firmware/channel.ts';
+import { enqueue, findBusy, outgoingOf, repeatDue } from '../../firmware/channel.ts';
 import { renumber } from '../../firmware/core/process.ts';
 import type { Message, Pid } from '../../firmware/core/types.ts';
 import { REPEAT_MAX_MS } from '../../firmware/limits.ts';
@@ -229,7 +229,7 @@ export class LinkSystem {
       if (one.to === 1) renumber(self, 1);
     }
     const frames = this.with(link, 0, (rt) => {
-      enqueue(outgoingOf(rt, one.from, one.message.device ?? -1, one.to), structuredClone(one.message));
+      enqueue(rt, outgoingOf(rt, one.from, one.message.device ?? -1, one.to), structuredClone(one.message));
     });
     this.put(link, frames);
   }
@@ -288,8 +288,11 @@ export class LinkSystem {
         const held = (from[s] as number) + 1;
         const queue = all.slice(from[s], held);
         takeBack(rt, pid === SENDER ? pid : -1, [[pid, device, to, base, known?.q ?? 0, queue]], []);
-        if (pid !== SENDER) rt.outgoing = old.concat(rt.outgoing.filter((o) => o.from === pid && o.to === to));
-        for (const m of all.slice(held)) enqueue(outgoingOf(rt, pid, device, to), m);
+        if (pid !== SENDER) {
+          rt.outgoing = old.concat(rt.outgoing.filter((o) => o.from === pid && o.to === to));
+          findBusy(rt);
+        }
+        for (const m of all.slice(held)) enqueue(rt, outgoingOf(rt, pid, device, to), m);
       });
     });
     this.put(link, frames);
