@@ -240,6 +240,7 @@ export function acknowledge(rt: Runtime, sender: number, by: Pid, number: number
 
 /** Sends the acknowledgements that are due: what they acknowledge is durable by now (PROTOCOL 6). */
 export function sendAcks(rt: Runtime): void {
+  'hot';
   for (let i = 0; i < rt.acks.length; i++) {
     const sender = rt.acks[i][0];
     const by = rt.acks[i][1];

@@ -221,6 +221,7 @@ function tellAbort(rt: Runtime): void {
  * makes something happen. True: there is more to do at once.
  */
 function work(rt: Runtime): boolean {
+  'hot';
   for (let round = 0; round < ROUNDS_MAX; round++) {
     if (rt.abort !== '') tellAbort(rt);
     const more = pump(rt);

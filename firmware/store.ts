@@ -410,6 +410,7 @@ export function endSession(rt: Runtime, keep: boolean): void {
 
 /** Processes that came while a session was open have a base before anything of them leaves the board. */
 function addBases(rt: Runtime): void {
+  'hot';
   const store = rt.store;
   for (let i = 0; i < rt.locals.length; i++) {
     const local = rt.locals[i];
@@ -504,6 +505,7 @@ function dropGone(rt: Runtime): void {
  * since their own bases is in it.
  */
 export function keepBases(rt: Runtime): void {
+  'hot';
   const store = rt.store;
   const ring = store.ring;
   if (!ring || !store.on || store.pending.length > 0 || (!store.due && ring.end < store.look)) return;

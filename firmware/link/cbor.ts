@@ -159,6 +159,7 @@ function writeBytes(bytes: Uint8Array): void {
  * in locals, for in an engine that interprets each name from outside costs as much as several steps of a loop.
  */
 function writeItems(list: unknown[], depth: number): void {
+  'hot';
   const count = list.length;
   let out = buffer;
   let to = at;
@@ -186,6 +187,7 @@ function writeItems(list: unknown[], depth: number): void {
 }
 
 function writeValue(value: unknown, depth: number): void {
+  'hot';
   const type = typeof value;
   if (type === 'number') {
     const number = value as number;
@@ -375,6 +377,7 @@ function readBytes(length: number): Uint8Array {
 
 /** Items of an array: small numbers and nulls here, as in `writeItems`. */
 function readItems(count: number, depth: number): unknown[] {
+  'hot';
   const list: unknown[] = [];
   const whole = input;
   const last = end;
@@ -397,6 +400,7 @@ function readItems(count: number, depth: number): unknown[] {
 }
 
 function readValue(depth: number): unknown {
+  'hot';
   if (pos >= end) throw malformed('cut short');
   const head = input[pos++];
   const major = head >>> 5;

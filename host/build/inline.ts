@@ -26,19 +26,31 @@ export function givesFunctions(fn: AnyNode): boolean {
   return search(fn);
 }
 
+/** Functions whose body begins with this directive stay functions of their own. */
+const HOT = 'hot';
+
+function hotWord(node: AnyNode): AnyNode | null {
+  const first = node.type === 'FunctionDeclaration' ? node.body.body[0] : null;
+  return first?.type === 'ExpressionStatement' && first.directive === HOT ? first : null;
+}
+
 /**
  * ES2015 source in which calls stay calls where inlining costs more than it saves: within a loop a function would be
- * made anew at each turn, and functions that one gives would keep all that is known where it then stood.
+ * made anew at each turn, and functions that one gives would keep all that is known where it then stood. And where the
+ * source says 'hot': to make a function and what it knows of takes an engine longer than most of them do.
  */
 export function keepCalls(source: string): string {
   const program = parse(source, { ecmaVersion: 2015, sourceType: 'script' });
   const makers = new Set<string>();
+  const places: [number, string][] = [];
   const find = (node: AnyNode): void => {
-    if (node.type === 'FunctionDeclaration' && node.id && givesFunctions(node)) makers.add(node.id.name);
+    const word = hotWord(node);
+    if (node.type === 'FunctionDeclaration' && node.id && (word || givesFunctions(node))) makers.add(node.id.name);
+    // comments itself out
+    if (word) places.push([word.start, '// ']);
     children(node).forEach(find);
   };
   find(program);
-  const places: [number, string][] = [];
   const visit = (node: AnyNode, inLoop: boolean): void => {
     if (node.type === 'CallExpression' && node.callee.type === 'Identifier') {
       if (inLoop || makers.has(node.callee.name)) places.push([node.start, '/*#__NOINLINE__*/ ']);
