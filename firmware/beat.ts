@@ -1,7 +1,7 @@
 // Heartbeats: each board tells the others, several times a second, that it lives, what it runs, and what its
 // processes know (PROTOCOL 1, 4.4, 4.5). They become events only where they tell something new.
 
-import { clear, dropOld, renew, repeatDue } from './channel.ts';
+import { clear, dropOld, renew, repeatDue, repeatTo } from './channel.ts';
 import { forgettable, heartbeat, isSurvivor } from './core/core.ts';
 import type { Pid } from './core/types.ts';
 import { covered, sum } from './core/vector.ts';
@@ -272,6 +272,8 @@ export function hearBeat(rt: Runtime, packet: unknown[]): void {
     // at once: a board that begins waits for the others
     rt.beatAt = boardTime(rt);
   }
+  // it was away: patience with its silence is no longer called for
+  if (boardTime(rt) - peer.heardAt > 2 * rt.active.plan.policy.heartbeatMs) repeatTo(rt, board);
   peer.heardAt = boardTime(rt);
   peer.plan = plan;
   peer.op = packet[5] as string;

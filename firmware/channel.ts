@@ -118,7 +118,11 @@ function learn(outgoing: Outgoing, number: number, now: number): void {
     outgoing.late = 0;
   }
   outgoing.waited = false;
-  outgoing.repeatMs = Math.min(Math.max(REPEAT_MS, 3 * outgoing.roundTripMs), REPEAT_MAX_MS);
+  outgoing.repeatMs = patience(outgoing);
+}
+
+function patience(outgoing: Outgoing): number {
+  return Math.min(Math.max(REPEAT_MS, 3 * outgoing.roundTripMs), REPEAT_MAX_MS);
 }
 
 /** Nothing of this channel is under way any more. */
@@ -220,6 +224,16 @@ export function repeatDue(rt: Runtime, now: number): number {
     if (next < 0 || outgoing.due < next) next = outgoing.due;
   }
   return next;
+}
+
+/** What waits for that board's acknowledgement is repeated at once, and patience begins anew. */
+export function repeatTo(rt: Runtime, board: number): void {
+  for (let i = 0; i < rt.busy.length; i++) {
+    const outgoing = rt.busy[i];
+    if (outgoing.flying === 0 || boardOf(rt, outgoing.to) !== board) continue;
+    outgoing.repeatMs = patience(outgoing) / 2;
+    outgoing.due = 0;
+  }
 }
 
 /**

@@ -2,7 +2,7 @@
 // may damage what it carries (PROTOCOL 2.2). A packet is broadcast; its second and third fields say between which
 // processes (or which device and which process) it belongs.
 
-import type { Message } from './core/types.ts';
+import type { Cut, Message } from './core/types.ts';
 import type { Crc } from './image.ts';
 import { decode, encodeBefore } from './link/cbor.ts';
 
@@ -26,12 +26,15 @@ const FIELDS: Fields[] = [
   ['device', 'i', 'data'],
 ];
 
+/** In markers and reports as their numbers: in a cut each process sends one to each. */
+const CUTS: Cut[] = ['start', 'commit', 'recovery', 'cancel'];
+
 export function packMessage(into: unknown[], message: Message): void {
   const kind = KINDS.indexOf(message.kind);
   const fields = FIELDS[kind];
   into.push(kind, message.n, message.epoch);
   for (let i = 0; i < fields.length; i++) {
-    const value = message[fields[i]];
+    const value = fields[i] === 'cut' ? CUTS.indexOf(message.cut as Cut) : message[fields[i]];
     into.push(value === undefined ? null : value);
   }
 }
@@ -43,7 +46,7 @@ export function unpackMessage(packet: unknown[], at: number): Message {
   if (!fields || packet.length !== at + 3 + fields.length) throw new Error('packet of no known kind');
   const message: Message = { kind: KINDS[kind], n: packet[at + 1] as number, epoch: packet[at + 2] as number };
   for (let i = 0; i < fields.length; i++) {
-    const value = packet[at + 3 + i];
+    const value = fields[i] === 'cut' ? CUTS[packet[at + 3 + i] as number] : packet[at + 3 + i];
     if (value !== null) (message as unknown as { [name: string]: unknown })[fields[i]] = value;
   }
   return message;

@@ -19,7 +19,7 @@ import type { Message } from '../firmware/core/types.ts';
 import { createDevices, takeInput } from '../firmware/device.ts';
 import { admit, createDriver, renewDriver } from '../firmware/driver.ts';
 import { bodyMax, encodeImage, readSlot, slotAt } from '../firmware/image.ts';
-import { REPEAT_MS, WINDOW } from '../firmware/limits.ts';
+import { REPEAT_MAX_MS, REPEAT_MS, WINDOW } from '../firmware/limits.ts';
 import { unknownPeer } from '../firmware/peer.ts';
 import { openRecords } from '../firmware/record.ts';
 import type { Runtime } from '../firmware/state.ts';
@@ -167,7 +167,7 @@ describe('channels', () => {
     expect(numbers(b)[0]).toBe(1);
     expect(next - b.time).toBeGreaterThanOrEqual(2 * REPEAT_MS);
     for (let i = 0; i < 20; i++) {
-      b.time += 1000;
+      b.time += 2 * REPEAT_MAX_MS;
       repeatDue(b.rt, b.time);
     }
     expect(b.rt.bus.resent).toBeGreaterThanOrEqual(21);

@@ -43,6 +43,7 @@ const PLAN = {
   ],
   devices: [{ board: 0 }],
   boards: ['one', 'other'],
+  policy: { heartbeatMs: 100 },
 };
 /** where the new version of component 0 has its seat */
 const AFTER = { ...PLAN, components: [{ name: 'a', board: 1 }, PLAN.components[1], PLAN.components[2]] };

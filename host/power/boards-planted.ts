@@ -96,18 +96,14 @@ export const PLANTED: Planted[] = [
   ]),
   planted('24 a stopped process takes with it what it sent', around(['recovery', 'commit']), 30, [
     'runtime.ts',
-    "if (rt.locals[i].self.role !== 'stopped') kept.push(rt.locals[i]);\n  rt.locals = kept;\n}\n\n/** Seats",
-    `{
-    const local = rt.locals[i];
-    if (local.self.role !== 'stopped') kept.push(local);
-    else for (let j = 0; j < rt.outgoing.length; j++) if (rt.outgoing[j].from === local.pid) clear(rt.outgoing[j]);
+    "  for (let i = 0; i < list.length; i++) if (list[i].self.role !== 'stopped') kept.push(list[i]);\n",
+    `  for (let i = 0; i < list.length; i++) {
+    if (list[i].self.role !== 'stopped') kept.push(list[i]);
+    else for (let j = 0; j < rt.outgoing.length; j++) if (rt.outgoing[j].from === list[i].pid) clear(rt.outgoing[j]);
   }
-  rt.locals = kept;
-}
-
-/** Seats`,
+`,
   ]),
-  planted("24 the board's base without what stopped processes sent", leftBehind, 2, [
+  planted("24 the board's base without what stopped processes sent", leftBehind, 38, [
     'base.ts',
     '    queues: queuesOf(rt, -1),\n',
     '    queues: [],\n',
@@ -212,7 +208,7 @@ export const PLANTED: Planted[] = [
   planted(
     'a base of an upgrade that is gone is in the way',
     { ...ALWAYS, wanted: { phases: ['staging'], aims: 4, rounds: 2 } },
-    3,
+    35,
     [
       'resume.ts',
       '  if (!image) return;\n',
