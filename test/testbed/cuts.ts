@@ -84,7 +84,7 @@ async function versions({ upgrade, heartbeatMs }: Trial): Promise<{ old: Version
   const old = await buildSystem(system);
   const file = readUpgrade(join(MISSION, 'upgrades', upgrade, 'upgrade.json'));
   // it ends by word, or by its failure
-  file.value.policy = { commitAfterS: 0, validated: 0, heartbeatMs: null, absentMs: null, lead: 200 };
+  file.value.policy = { commitAfterS: 0, validated: 0, heartbeatMs: null, absentMs: null, lead: 2000 };
   const fresh = await buildUpgrade(old, file);
   const header = headerOf(system);
   const processes = (header.processes ?? []).map(([pid, name, board]): [number, string, string] => {
