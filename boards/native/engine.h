@@ -30,7 +30,7 @@ struct engine_memory {
 struct engine *engine_open(struct board *board, uint8_t *heap, size_t bytes);
 
 /**
- * Evaluates the bundle, in place (the text stays where it is for as long as the board runs), and calls
+ * Evaluates the bundle, in place (it stays where it is for as long as the board runs), and calls
  * understudy.boot(hal). Like all that follows: false where something was thrown that nobody caught, engine_error says
  * what, and the engine is not to be used any more.
  */

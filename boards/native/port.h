@@ -21,7 +21,7 @@ enum cause { CAUSE_POWER, CAUSE_WATCHDOG, CAUSE_FAULT, CAUSE_RESET };
 /** Reads the settings and makes everything ready. Does not return where the board cannot run with them. */
 void port_start(int argc, char **argv, struct settings *settings);
 
-/** The text of the bundle. */
+/** The bundle (bundle.h), at a multiple of 8. */
 const char *port_bundle(const struct settings *settings, size_t *bytes);
 
 /** Memory for the engines, aligned to 8 bytes: all of them get theirs out of this. */

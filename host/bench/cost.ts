@@ -34,7 +34,7 @@ export async function measureCost(quick: boolean, told: (text: string) => void =
   const { ready, missing } = engines();
   for (const { engine, heap } of quick ? ready.slice(0, 1) : ready) {
     const { program } = await buildNative({ target: CHIP, engine });
-    const chip = { program, heap };
+    const chip = { program, engine, heap };
     const cases: Counted[] = [];
     for (const one of quick ? CASES : [...CASES, TWICE]) {
       told(`${engine}, ${one.name} `);

@@ -15,7 +15,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { boardScript } from '../build/bundle.ts';
-import { findTool } from '../build/engine-parts.ts';
+import { BUNDLE_AT } from '../build/bundle-at.ts';
+import { findTool, type NativeTarget } from '../build/engine-parts.ts';
+import { bundleFor } from '../build/image.ts';
 import { QEMU, QEMU_PACKAGE } from '../testbed/emulated.ts';
 import type { ReplaySettings } from './board/replay.ts';
 import type { Recording } from './recording.ts';
@@ -28,6 +30,7 @@ const INSTRUCTIONS_PER_MICRO = 1000 / 2 ** SHIFT;
 const NOR_BYTES = 16 << 20;
 const TAIL_AT = NOR_BYTES - 4096;
 const MADE_AT = TAIL_AT + 8;
+const CHIP: NativeTarget = 'mps2-an385';
 const CHIP_SECTORS = 1024;
 /** A call has as long as it wants: what is counted are instructions. */
 const HANG_MS = 1_000_000;
@@ -52,6 +55,8 @@ export interface Run {
 
 export interface RunOptions {
   program: string;
+  engine: string;
+  /** ES5 */
   bundle: string;
   heap: number;
   /** from the beginning of the flash on, blank behind */
@@ -89,7 +94,7 @@ export async function runOnChip(options: RunOptions): Promise<Run> {
     };
     const lines = Object.entries(settings).map(([key, value]) => `${key}=${value}\n`);
     writeFileSync(file('settings'), `${lines.join('')}\0`);
-    writeFileSync(file('board.js'), options.bundle);
+    writeFileSync(file('board.js'), await bundleFor({ engine: options.engine, target: CHIP }, options.bundle));
     for (const name of ['console', 'log']) writeFileSync(file(name), '');
     const line = (name: string, kind: string): string[] => [
       ...['-chardev', `${kind},id=${name}${kind === 'file' ? `,path=${file(name)}` : ''}`],
@@ -100,7 +105,7 @@ export async function runOnChip(options: RunOptions): Promise<Run> {
       ...['-object', `memory-backend-file,id=nor,size=16M,mem-path=${file('nor')},share=on`],
       ...['-kernel', program],
       ...['-device', `loader,file=${file('settings')},addr=0x002ff000,force-raw=on`],
-      ...['-device', `loader,file=${file('board.js')},addr=0x00300000,force-raw=on`],
+      ...['-device', `loader,file=${file('board.js')},addr=${BUNDLE_AT[CHIP]},force-raw=on`],
       ...line('console', 'file'),
       ...line('bus', 'null'),
       ...line('log', 'file'),
@@ -155,16 +160,21 @@ export function replaySettings({ board, part, calls }: Recording, each: boolean)
 
 export interface ReplayOptions {
   program: string;
+  engine: string;
   heap: number;
   /** what each call took; without, it only has to do the same */
   each: boolean;
 }
 
 /** Has the chip do what was recorded. */
-export async function replayOnChip(recording: Recording, { program, heap, each }: ReplayOptions): Promise<Replayed> {
+export async function replayOnChip(
+  recording: Recording,
+  { program, engine, heap, each }: ReplayOptions,
+): Promise<Replayed> {
   const { part, flash, calls } = recording;
   const run = await runOnChip({
     program,
+    engine,
     bundle: await replayText(replaySettings(recording, each)),
     heap,
     flash: Buffer.concat([flash, encodeCalls(calls)]),

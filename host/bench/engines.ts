@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findTool } from '../build/engine-parts.ts';
+import { whyNoImage } from '../build/image.ts';
 import { JERRY } from '../build/jerryscript.ts';
 import { QEMU, QEMU_PACKAGE } from '../testbed/emulated.ts';
 
@@ -24,7 +25,8 @@ export function engines(): { ready: ReadyEngine[]; missing: string[] } {
   const folder = process.env[JERRY] ?? '';
   if (folder !== '' && existsSync(join(folder, CHIP))) {
     ready.push({ engine: 'jerryscript', heap: JERRY_HEAP });
-    return { ready, missing: [] };
+    const why = whyNoImage({ engine: 'jerryscript', target: CHIP });
+    return { ready, missing: why === null ? [] : [`JERRYSCRIPT WITHOUT AN IMAGE OF THE BUNDLE: ${why}`] };
   }
   const why = folder === '' ? `${JERRY} names no installations` : `there is no ${join(folder, CHIP)}`;
   return { ready, missing: [`JERRYSCRIPT NOT MEASURED: ${why}; boards/native/PORTING.md tells how to make them`] };

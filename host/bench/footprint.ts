@@ -43,10 +43,10 @@ export async function measureFootprint(
   for (const { engine, heap } of quick ? ready.slice(0, 1) : ready) {
     const { program } = await buildNative({ target: 'mps2-an385', engine });
     told(`${engine}, boot `);
-    const boot = await smallestBoot(program, { least: LEAST, plenty: heap, step });
+    const boot = await smallestBoot({ program, engine }, { least: LEAST, plenty: heap, step });
     told(`${engine}, takeover `);
     const range = { least: boot.bytes - step, plenty: heap, step };
-    const run = quick ? null : await smallestRun(program, await guardedRecording(), range);
+    const run = quick ? null : await smallestRun({ program, engine }, await guardedRecording(), range);
     found.push({ engine, version: engineVersion(engine), boot, run, sections: sectionsOf(program) });
   }
   const interpreter = process.env[ESPRUINO] ?? '';

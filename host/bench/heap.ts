@@ -33,6 +33,12 @@ export interface Smallest {
   stackPeak: number;
 }
 
+/** The native board for the chip, and what is in it. */
+export interface Engine {
+  program: string;
+  engine: string;
+}
+
 /** Where to look, bytes. */
 export interface Range {
   least: number;
@@ -66,11 +72,12 @@ async function smallest(range: Range, attempt: (heap: number) => Promise<Attempt
 }
 
 /** The firmware alone, without a system. */
-export async function smallestBoot(program: string, range: Range): Promise<Smallest> {
+export async function smallestBoot({ program, engine }: Engine, range: Range): Promise<Smallest> {
   const { text } = await boardBundle();
   return smallest(range, async (heap) => {
     const run = await runOnChip({
       program,
+      engine,
       bundle: text,
       heap,
       flash: null,
@@ -85,9 +92,9 @@ export async function smallestBoot(program: string, range: Range): Promise<Small
   });
 }
 
-export async function smallestRun(program: string, recording: Recording, range: Range): Promise<Smallest> {
+export async function smallestRun(chip: Engine, recording: Recording, range: Range): Promise<Smallest> {
   return smallest(range, async (heap) => {
-    const { trouble, heapPeak, stackPeak } = await replayOnChip(recording, { program, heap, each: false });
+    const { trouble, heapPeak, stackPeak } = await replayOnChip(recording, { ...chip, heap, each: false });
     return { passed: trouble === null, why: trouble ?? '', heapPeak, stackPeak };
   });
 }

@@ -82,6 +82,7 @@ export async function countCase({ name, upgraded }: Case, chip: Chip, sliceMs: n
 
 export interface Chip {
   program: string;
+  engine: string;
   heap: number;
 }
 

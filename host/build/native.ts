@@ -87,31 +87,32 @@ export interface NativeOptions {
   out?: string;
 }
 
-/**
- * Builds it, or finds it built. Throws Failure E_TOOL, naming the Debian package, where something is missing, and
- * E_BUILD where the compiler refuses a source.
- */
-export async function buildNative(options: NativeOptions): Promise<NativeBuilt> {
-  const native = join(root(), 'boards', 'native');
-  const engine = ENGINES[options.engine];
-  if (!engine) {
-    const known = Object.keys(ENGINES).join(', ');
-    throw new Failure('E_ENGINE', EXIT.usage, `there is no native board with ${options.engine}`, `one of: ${known}`);
-  }
-  const folder = join(root(), 'node_modules', '.cache', 'native', `${options.target}-${options.engine}`);
-  mkdirSync(folder, { recursive: true });
-  const target = targetOf(options.target, native);
+interface Work {
+  target: Target;
+  folder: string;
+  parts: EngineParts;
+  /** our sources and those of `parts` */
+  sources: string[];
+  headers: string[];
+  include: string[];
+  /** what the map is of, and how it is called for people */
+  name: string;
+  what: string;
+  /** beside the link options of the target */
+  script: string | null;
+}
+
+/** Compiles what has changed, and links it. */
+async function make(work: Work): Promise<NativeBuilt> {
+  const { target, folder, parts, sources } = work;
   const compiler = findTool(target.compiler, target.packages);
-  const parts = await engine({ target: options.target, folder, native });
   const version = (await run(compiler, ['--version'])).stdout;
-  const headers = [native, join(native, options.target)].flatMap((at) => cFiles(at, '.h'));
   const theirs = [version, ...parts.depends.map((file) => readFileSync(file))];
-  const ours = [...theirs, ...headers.map((file) => readFileSync(file))];
-  const include = [`-I${native}`, ...parts.flags];
-  const sources = [...cFiles(native), ...cFiles(join(native, options.target)), ...parts.sources, ...parts.foreign];
+  const ours = [...theirs, ...work.headers.map((file) => readFileSync(file))];
+  const include = [...work.include, ...parts.flags];
   const waiting = [...sources];
   const objects = new Map<string, string>();
-  const work = async (): Promise<void> => {
+  const compileSome = async (): Promise<void> => {
     for (let source = waiting.pop(); source !== undefined; source = waiting.pop()) {
       const foreign = parts.foreign.includes(source);
       const flags = [...target.flags, ...(foreign ? ['-std=c11', '-w'] : STRICT), ...include];
@@ -124,19 +125,72 @@ export async function buildNative(options: NativeOptions): Promise<NativeBuilt> 
       objects.set(source, object);
     }
   };
-  await Promise.all([work(), work()]);
+  await Promise.all([compileSome(), compileSome()]);
   const ordered = sources.map((source) => objects.get(source) as string);
   const link = [...target.link, ...ordered, ...parts.libraries, '-lm'];
-  const script = join(native, options.target, 'link.ld');
-  const key = hashOf([...link, existsSync(script) ? readFileSync(script) : '']);
-  const program = join(folder, `${key}-${target.program}`);
+  const key = hashOf([...link, work.script ? readFileSync(work.script) : '']);
+  const program = join(folder, `${key}-${work.name}`);
   const map = join(folder, `${key}.map`);
   if (!existsSync(program)) {
-    await made(program, (temporary) =>
-      compile(compiler, [...link, `-Wl,-Map=${map}`, '-o', temporary], `the board for ${options.target}`),
-    );
+    await made(program, (temporary) => compile(compiler, [...link, `-Wl,-Map=${map}`, '-o', temporary], work.what));
   }
-  if (options.out === undefined) return { program, map };
-  copyFileSync(program, options.out);
-  return { program: options.out, map };
+  return { program, map };
+}
+
+function folderOf(name: string): string {
+  const folder = join(root(), 'node_modules', '.cache', 'native', name);
+  mkdirSync(folder, { recursive: true });
+  return folder;
+}
+
+/**
+ * Builds it, or finds it built. Throws Failure E_TOOL, naming the Debian package, where something is missing, and
+ * E_BUILD where the compiler refuses a source.
+ */
+export async function buildNative(options: NativeOptions): Promise<NativeBuilt> {
+  const native = join(root(), 'boards', 'native');
+  const engine = ENGINES[options.engine];
+  if (!engine) {
+    const known = Object.keys(ENGINES).join(', ');
+    throw new Failure('E_ENGINE', EXIT.usage, `there is no native board with ${options.engine}`, `one of: ${known}`);
+  }
+  const folder = folderOf(`${options.target}-${options.engine}`);
+  const target = targetOf(options.target, native);
+  findTool(target.compiler, target.packages);
+  const parts = await engine({ target: options.target, folder, native });
+  const own = join(native, options.target);
+  const script = join(own, 'link.ld');
+  const built = await make({
+    target,
+    folder,
+    parts,
+    sources: [...cFiles(native), ...cFiles(own), ...parts.sources, ...parts.foreign],
+    headers: [native, own].flatMap((at) => cFiles(at, '.h')),
+    include: [`-I${native}`],
+    name: target.program,
+    what: `the board for ${options.target}`,
+    script: existsSync(script) ? script : null,
+  });
+  if (options.out === undefined) return built;
+  copyFileSync(built.program, options.out);
+  return { program: options.out, map: built.map };
+}
+
+/** A program of this machine that is made of C files of the native board, and a folder for what it makes. Throws as above. */
+export async function buildTool(name: string, partsOf: (native: string) => EngineParts): Promise<[string, string]> {
+  const native = join(root(), 'boards', 'native');
+  const folder = folderOf(name);
+  const parts = partsOf(native);
+  const { program } = await make({
+    target: targetOf('linux', native),
+    folder,
+    parts,
+    sources: parts.sources,
+    headers: cFiles(native, '.h'),
+    include: [`-I${native}`],
+    name,
+    what: name,
+    script: null,
+  });
+  return [program, folder];
 }

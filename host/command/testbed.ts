@@ -58,7 +58,8 @@ export function register(program: Command): void {
       await refuseSecond(context.stateDir);
       const { stateDir, systemFile, testbedFile } = context;
       const { speed, seed, line, boards: kind } = options;
-      const lab = await startTestbed({ systemFile, testbedFile, stateDir, speed, seed, line, boards: kind });
+      const note = context.out.say;
+      const lab = await startTestbed({ systemFile, testbedFile, stateDir, speed, seed, line, boards: kind, note });
       const boards = lab.boards();
       context.out.data({ state: context.stateDir, boards }, () => boardsText(boards));
       context.out.say('the testbed is up; next: npx understudy flash');

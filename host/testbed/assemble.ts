@@ -7,7 +7,7 @@ import { readSystem, readTestbed } from '../describe/read.ts';
 import { ofKind } from '../describe/testbed.ts';
 import { EXIT, Failure } from '../failure.ts';
 import type { TestbedConfig } from './config.ts';
-import { withPrograms } from './programs.ts';
+import { withImages, withPrograms } from './programs.ts';
 import { boardsOf, devicesOf, headerOf, worldOf } from './setup.ts';
 import { makeState } from './state.ts';
 
@@ -23,6 +23,8 @@ export interface TestbedOptions {
   boards?: string | undefined;
   /** over those of the testbed file */
   worldOptions?: Record<string, unknown>;
+  /** what is good to know, and keeps nothing from working */
+  note?: (text: string) => void;
 }
 
 /** Reads the descriptions and puts the board bundle into the state folder. Throws Failure. */
@@ -48,11 +50,12 @@ export async function assemble(options: TestbedOptions): Promise<TestbedConfig> 
   const programmed = await withPrograms(boards);
   const paths = makeState(options.stateDir);
   const bundle = join(paths.folder, 'board.js');
-  writeFileSync(bundle, (await boardBundle()).text);
+  const { text } = await boardBundle();
+  writeFileSync(bundle, text);
   const world = worldOf(testbed);
   return {
     bundle,
-    boards: programmed,
+    boards: await withImages(programmed, text, paths.folder, options.note ?? (() => undefined)),
     devices,
     world: world && { ...world, options: { ...world.options, ...options.worldOptions } },
     seed: options.seed ?? 1,

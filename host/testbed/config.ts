@@ -12,6 +12,8 @@ export interface TestbedBoard {
   engine?: 'espruino' | 'jerryscript' | 'duktape';
   /** engine, emulated: file of the program that it runs */
   program?: string;
+  /** engine, emulated: file of the bundle as this program wants it, where that is not the text */
+  image?: string;
   /** all but real: geometry of its flash */
   flash?: { sectorBytes: number; sectors: number; programBytes: number };
   /** all but real: memory for processes; 0: not known */

@@ -37,7 +37,8 @@ function createSeat(board: TestbedBoard, pty: Pty | null, context: SeatContext):
   }
   const flashFile = paths.flash(board.name);
   mkdirSync(dirname(flashFile), { recursive: true });
-  const { bundle, seed } = config;
+  const { seed } = config;
+  const bundle = board.image ?? config.bundle;
   const own = { bundle, flashFile, keptFile: `${flashFile}.kept`, seed, epochNs };
   if (board.kind === 'engine') {
     const machine = board.engine === 'espruino' ? espruinoMachine : engineMachine;

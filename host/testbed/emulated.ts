@@ -2,6 +2,7 @@
 // on a socket, flash in the file that is the memory of the emulated flash chip: killing QEMU is a power cut.
 
 import { writeFileSync } from 'node:fs';
+import { BUNDLE_AT } from '../build/bundle-at.ts';
 import { EXIT, Failure } from '../failure.ts';
 import type { TestbedBoard } from './config.ts';
 import { ProgramMachine } from './machine.ts';
@@ -15,7 +16,6 @@ export const QEMU_PACKAGE = 'qemu-system-arm';
 
 /** Where boards/native/mps2-an385 looks for them. */
 const SETTINGS_AT = '0x002ff000';
-const BUNDLE_AT = '0x00300000';
 /** All of the memory that stands for the flash chip; the machine takes no other size. */
 const FLASH_BYTES = '16M';
 /** Time that a risky call may take, ms of the machine: far beyond what one takes while other boards want it too. */
@@ -55,7 +55,7 @@ function commandOf(options: EmulatedOptions, settingsFile: string): string[] {
     ...['-object', `memory-backend-file,id=nor,size=${FLASH_BYTES},mem-path=${comma(flashFile)},share=on`],
     ...['-kernel', board.program ?? ''],
     ...load(settingsFile, SETTINGS_AT),
-    ...load(bundle, BUNDLE_AT),
+    ...load(bundle, String(BUNDLE_AT['mps2-an385'])),
     // the master of a pty that outlives the power; without one, a socket
     ...(pty ? ['-add-fd', 'fd=3,set=1'] : []),
     ...line('console', pty ? 'serial,id=console,path=/dev/fdset/1' : 'socket,id=console,fd=3'),

@@ -25,6 +25,8 @@ export interface Native {
   noHeap: number;
   /** what a board does whose heap is full: who asks next gets an exception, or the engine gives up and the board restarts */
   full: 'throws' | 'restarts';
+  /** the file of what the board runs in place of this bundle; none: its text */
+  image?: (bundle: string) => Promise<string>;
 }
 
 export interface Bundles {
@@ -60,7 +62,7 @@ export function nativeSuite(native: Native, { folder, firmware, probe }: Bundles
         target,
         program,
         folder: join(folder, `${engine}-${target}-${number++}`),
-        bundle,
+        bundle: native.image ? await native.image(bundle) : bundle,
         settings: { name: 'a', 'sector-bytes': 4096, sectors: 64, 'program-bytes': 8, heap: native.heap, ...settings },
       });
       await rig.on();
@@ -253,7 +255,7 @@ export function nativeSuite(native: Native, { folder, firmware, probe }: Bundles
         target: 'mps2-an385',
         program,
         folder: own,
-        bundle: probe,
+        bundle: native.image ? await native.image(probe) : probe,
         settings: { name: 'a,b', 'sector-bytes': 4096, sectors: 64, 'program-bytes': 8, heap: native.heap, ...times },
         arguments: ['-chardev', `socket,id=second,path=${socket},server=on,wait=off`, '-serial', 'chardev:second'],
       });

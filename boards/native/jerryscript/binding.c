@@ -1,11 +1,12 @@
-// The binding of JerryScript 3.0 (engine.h). It is also JerryScript's port: what runs on boards has no console, no files
-// and no date, so there is little of it.
+// The binding of JerryScript 3.0 (engine.h), and what there is to its port (the rest: no-port.c).
 
 #include <setjmp.h>
 #include <string.h>
 
 #include "board.h"
+#include "crc32.h"
 #include "engine.h"
+#include "image.h"
 #include "jerryscript-config.h"
 #include "jerryscript-port.h"
 #include "jerryscript.h"
@@ -19,8 +20,6 @@
 #error "JerryScript was built without JERRY_VM_HALT: what does not return cannot be interrupted"
 #elif !JERRY_MEM_STATS
 #error "JerryScript was built without JERRY_MEM_STATS: nobody knows what its heap holds"
-#elif !JERRY_SNAPSHOT_EXEC
-#error "JerryScript was built without JERRY_SNAPSHOT_EXEC: bundles may be snapshots"
 #endif
 _Static_assert(JERRY_STACK_LIMIT != 0, "JerryScript was built without JERRY_STACK_LIMIT: recursion would run over");
 
@@ -29,8 +28,6 @@ _Static_assert(JERRY_STACK_LIMIT != 0, "JerryScript was built without JERRY_STAC
 #define CHECK_EVERY 1024
 /** Its pointers have 16 bits and count units of 8 bytes. */
 #define HEAP_MAX_BYTES (512u * 1024u)
-/** What jerry-snapshot makes begins so. */
-#define SNAPSHOT_BEGIN "JRRY"
 
 const char *const engine_name = "jerryscript";
 const bool engine_interrupts = true;
@@ -71,9 +68,6 @@ static jmp_buf *opening;
 
 // What JerryScript wants of a port.
 
-void jerry_port_init(void) {
-}
-
 size_t jerry_port_context_alloc(size_t context_size) {
   // less would run over before anything could say so
   if (current->context_bytes < context_size + 1024) longjmp(*opening, 1);
@@ -95,62 +89,6 @@ void jerry_port_fatal(jerry_fatal_code_t code) {
   if (code == JERRY_FATAL_OUT_OF_MEMORY) native_log(board, "jerryscript: the heap is full");
   else native_log(board, "jerryscript: fatal error %d", (int)code);
   board_restart(board, CAUSE_FAULT);
-}
-
-void jerry_port_sleep(uint32_t ms) {
-  (void)ms;
-}
-
-void jerry_port_log(const char *text) {
-  (void)text;
-}
-
-void jerry_port_print_buffer(const jerry_char_t *bytes, jerry_size_t length) {
-  (void)bytes;
-  (void)length;
-}
-
-jerry_char_t *jerry_port_line_read(jerry_size_t *length) {
-  *length = 0;
-  return NULL;
-}
-
-void jerry_port_line_free(jerry_char_t *line) {
-  (void)line;
-}
-
-jerry_char_t *jerry_port_path_normalize(const jerry_char_t *path, jerry_size_t length) {
-  (void)path;
-  (void)length;
-  return NULL;
-}
-
-void jerry_port_path_free(jerry_char_t *path) {
-  (void)path;
-}
-
-jerry_size_t jerry_port_path_base(const jerry_char_t *path) {
-  (void)path;
-  return 0;
-}
-
-jerry_char_t *jerry_port_source_read(const char *file, jerry_size_t *length) {
-  (void)file;
-  *length = 0;
-  return NULL;
-}
-
-void jerry_port_source_free(jerry_char_t *source) {
-  (void)source;
-}
-
-int32_t jerry_port_local_tza(double unix_ms) {
-  (void)unix_ms;
-  return 0;
-}
-
-double jerry_port_current_time(void) {
-  return 0;
 }
 
 int rand(void);
@@ -455,12 +393,52 @@ struct engine *engine_open(struct board *board, uint8_t *heap, size_t bytes) {
   return engine;
 }
 
-/** The bundle's text, or what jerry-snapshot made of it: of that, functions are run where they stand. */
-static jerry_value_t evaluate(const char *text, size_t bytes) {
-  if (bytes > sizeof SNAPSHOT_BEGIN && memcmp(text, SNAPSHOT_BEGIN, sizeof SNAPSHOT_BEGIN - 1) == 0) {
-    return jerry_exec_snapshot((const uint32_t *)(const void *)text, bytes, 0, 0, NULL);
+/** Has JerryScript take the image's names for its own; false where its heap has no room for where they stand. */
+static bool take_names(const struct image *image) {
+  const uint8_t *begin = (const uint8_t *)image;
+  const uint32_t *texts = (const uint32_t *)(const void *)(begin + image->texts_at);
+  const jerry_length_t *lengths = (const jerry_length_t *)(const void *)(begin + image->lengths_at);
+  const jerry_char_t *const *names = (const jerry_char_t *const *)(const void *)texts;
+  // where pointers are longer, or the image stands elsewhere, they are made anew, for as long as the board runs
+  if (sizeof(void *) != sizeof(uint32_t) || image->address != (uint32_t)(uintptr_t)begin) {
+    const jerry_char_t **made = jerry_heap_alloc(image->names * (jerry_size_t)sizeof(void *));
+    if (!made) return false;
+    for (uint32_t i = 0; i < image->names; i++) made[i] = begin + (texts[i] - image->address);
+    names = made;
   }
-  jerry_value_t script = jerry_parse((const jerry_char_t *)text, bytes, NULL);
+  jerry_register_magic_strings(names, image->names, lengths);
+  return true;
+}
+
+/** Does this JerryScript number its own names as the one did that made the image? */
+static bool same_names(const struct image *image) {
+  uint32_t crc = 0;
+  for (const char *name = (const char *)image + image->own_at; *name; name += strlen(name) + 1) {
+    jerry_value_t value = jerry_string_sz(name);
+    crc = crc32(crc, (const uint8_t *)&value, sizeof value);
+    drop(value);
+  }
+  return crc == image->own_crc;
+}
+
+static jerry_value_t run_image(const char *bundle, size_t bytes) {
+#if JERRY_SNAPSHOT_EXEC
+  const struct image *image = (const struct image *)(const void *)bundle;
+  if (!bundle_whole(bundle, bytes)) return refuse("the bundle's image is damaged: write it anew");
+  if (!take_names(image)) return refuse("the heap has no room for the names of the bundle's image");
+  if (!same_names(image)) return refuse("the bundle's image was made with a JerryScript that was built otherwise");
+  const uint32_t *code = (const uint32_t *)(const void *)(bundle + image->code_at);
+  return jerry_exec_snapshot(code, image->code_bytes, 0, JERRY_SNAPSHOT_EXEC_ALLOW_STATIC, NULL);
+#else
+  (void)bundle;
+  (void)bytes;
+  return refuse("the bundle is an image, and JerryScript was built without JERRY_SNAPSHOT_EXEC");
+#endif
+}
+
+static jerry_value_t evaluate(const char *bundle, size_t bytes) {
+  if (bundle_is_image(bundle, bytes)) return run_image(bundle, bytes);
+  jerry_value_t script = jerry_parse((const jerry_char_t *)bundle, bytes, NULL);
   if (jerry_value_is_exception(script)) return script;
   jerry_value_t result = jerry_run(script);
   drop(script);

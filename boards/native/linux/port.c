@@ -60,7 +60,7 @@ struct held {
 };
 
 static struct held lines[2];
-static char bundle[BUNDLE_MAX_BYTES];
+static char bundle[BUNDLE_MAX_BYTES] __attribute__((aligned(8)));
 static size_t bundle_bytes;
 static uint8_t heap[HEAP_MAX_BYTES] __attribute__((aligned(8)));
 static uint8_t marks[MARKS_BYTES];

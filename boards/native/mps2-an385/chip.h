@@ -55,7 +55,7 @@ struct watchdog {
 #define SCB_AIRCR (*(volatile uint32_t *)0xe000ed0cu)
 #define AIRCR_RESET 0x05fa0004u
 
-/** Text `key=value` lines, and behind it the bundle, both ended by a NUL byte; loaded, not built in. */
+/** Text `key=value` lines, ended by a NUL byte, and behind it the bundle (bundle.h); loaded, not built in. */
 #define SETTINGS_AT ((const char *)0x002ff000u)
 #define SETTINGS_BYTES 4096u
 #define BUNDLE_AT ((const char *)0x00300000u)

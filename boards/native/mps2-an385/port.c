@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "bundle.h"
 #include "cells.h"
 #include "chip.h"
 
@@ -238,8 +239,7 @@ void port_start(int argc, char **argv, struct settings *settings) {
 }
 
 const char *port_bundle(const struct settings *settings, size_t *bytes) {
-  size_t length = settings->bundle_bytes;
-  while (!settings->bundle_bytes && length < BUNDLE_BYTES && BUNDLE_AT[length]) length++;
+  size_t length = settings->bundle_bytes ? settings->bundle_bytes : bundle_length(BUNDLE_AT, BUNDLE_BYTES);
   if (length == 0 || length > BUNDLE_BYTES) port_halt("no bundle stands where it has to");
   *bytes = length;
   return BUNDLE_AT;
