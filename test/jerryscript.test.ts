@@ -66,7 +66,7 @@ for (const [target, { program }] of built) {
   const why = whyTexts(target);
   if (why === null) probes.set(target, await imageOf(target, files.probe));
   else console.warn(`jerryscript for ${target}: images SKIPPED, for ${why}`);
-  const own = { engine: 'jerryscript', target, program, heap: HEAP, noHeap: 2000, full: 'restarts' } as const;
+  const own = { engine: 'jerryscript', target, program, heap: HEAP, noHeap: 1000, full: 'restarts' } as const;
   const image = (file: string): Promise<string> => imageOf(target, file);
   nativeSuite(why === null ? { ...own, firmwareHeap: IMAGE_HEAP, image } : { ...own, firmwareHeap: HEAP }, files);
 }
