@@ -4,9 +4,9 @@
 
 import type { Message, Pid } from './core/types.ts';
 import { HELD_MAX } from './core/limits.ts';
-import { LATE_MAX, QUEUE_MAX, QUEUE_MIN, REPEAT_MAX_MS, REPEAT_MS, WINDOW } from './limits.ts';
+import { DOUBLINGS_MAX, LATE_MAX, QUEUE_MAX, QUEUE_MIN, REPEAT_MAX_MS, REPEAT_MS, WINDOW } from './limits.ts';
 import { ready } from './peer.ts';
-import type { Outgoing, Runtime } from './state.ts';
+import type { Outgoing, Peer, Runtime } from './state.ts';
 import { boardOf, boardTime } from './state.ts';
 import { encodePacket, PACKET_ACK, PACKET_DATA, PACKET_INPUT, PACKET_INPUT_ACK, packMessage } from './wire.ts';
 
@@ -25,12 +25,9 @@ export function outgoingOf(rt: Runtime, from: Pid, device: number, to: Pid): Out
     to: to,
     queue: [],
     flying: 0,
-    due: 0,
-    repeatMs: REPEAT_MS,
+    sentAt: 0,
+    tries: 0,
     recover: 0,
-    roundTripMs: 0,
-    waited: false,
-    late: 0,
     timed: -1,
     timedAt: 0,
     ackedQ: 0,
@@ -62,7 +59,7 @@ function transmit(rt: Runtime, outgoing: Outgoing): void {
   if (board < 0 || board === rt.board || !ready(rt, board)) return;
   const most = Math.min(outgoing.queue.length, WINDOW);
   const now = boardTime(rt);
-  if (outgoing.flying === 0) outgoing.due = now + outgoing.repeatMs;
+  if (outgoing.flying === 0) outgoing.sentAt = now;
   while (outgoing.flying < most) {
     const message = outgoing.queue[outgoing.flying];
     if (outgoing.timed < 0) {
@@ -100,37 +97,41 @@ function repeatHead(rt: Runtime, outgoing: Outgoing, board: number): void {
 }
 
 /**
- * A receiver is busy, or a bus slow: patience follows what acknowledgements take (as RFC 6298 does, simplified). What was
- * repeated tells nothing of it (Karn), and what repeats have made of patience is over with the next acknowledgement: on
- * a bus that loses packets it would only grow. But where one message after the other comes too late, the receiver is
- * slow; it would be sent everything twice for ever, and so that patience stays.
+ * How long a board is waited for, ms: patience follows what its acknowledgements take, on all channels to it together, for
+ * a board that is busy is so on all of them. It rises at once and falls slowly; in a cut the first answers come before
+ * anybody has lost patience, and tell how long the others may take (as RFC 6298 does, simplified).
  */
-function learn(outgoing: Outgoing, number: number, now: number): void {
-  if (outgoing.timed >= 0 && number >= outgoing.timed) {
-    const longer = now - outgoing.timedAt - outgoing.roundTripMs;
-    outgoing.roundTripMs += longer < 0 ? longer : longer / 8;
-    outgoing.timed = -1;
-  }
-  if (outgoing.waited) outgoing.late++;
-  else if (outgoing.recover === 0) outgoing.late = 0;
-  if (outgoing.late >= LATE_MAX) {
-    outgoing.roundTripMs = Math.max(outgoing.roundTripMs, outgoing.repeatMs / 3);
-    outgoing.late = 0;
-  }
-  outgoing.waited = false;
-  outgoing.repeatMs = patience(outgoing);
+function patience(peer: Peer): number {
+  return Math.min(Math.max(REPEAT_MS, 3 * peer.roundTripMs), REPEAT_MAX_MS);
 }
 
-function patience(outgoing: Outgoing): number {
-  return Math.min(Math.max(REPEAT_MS, 3 * outgoing.roundTripMs), REPEAT_MAX_MS);
+/** And for an answer to what was repeated so often already. */
+function wait(peer: Peer, tries: number): number {
+  return Math.min(patience(peer) * (1 << Math.min(tries, DOUBLINGS_MAX)), REPEAT_MAX_MS);
+}
+
+/**
+ * What was repeated tells nothing of the time (Karn), nor does what a later message's acknowledgement covers. But where one
+ * message after the other comes too late, the receiver is slow; it would be sent everything twice for ever.
+ */
+function learn(peer: Peer, outgoing: Outgoing, number: number, now: number): void {
+  if (outgoing.timed === number) {
+    const longer = now - outgoing.timedAt - peer.roundTripMs;
+    peer.roundTripMs += longer > 0 ? longer : longer / 4;
+  }
+  if (number >= outgoing.timed) outgoing.timed = -1;
+  if (outgoing.tries > 0) peer.late++;
+  else if (outgoing.recover === 0) peer.late = 0;
+  if (peer.late < LATE_MAX) return;
+  peer.roundTripMs = Math.max(peer.roundTripMs, wait(peer, outgoing.tries) / 3);
+  peer.late = 0;
 }
 
 /** Nothing of this channel is under way any more. */
 export function clear(outgoing: Outgoing): void {
   outgoing.queue = [];
   outgoing.flying = 0;
-  outgoing.repeatMs = REPEAT_MS;
-  outgoing.waited = false;
+  outgoing.tries = 0;
   outgoing.timed = -1;
 }
 
@@ -192,12 +193,15 @@ export function acknowledged(rt: Runtime, outgoing: Outgoing, number: number, ep
     gone++;
   }
   if (gone === 0) return;
-  const now = boardTime(rt);
-  learn(outgoing, number, now);
   outgoing.queue.splice(0, gone);
   outgoing.flying = Math.max(0, outgoing.flying - gone);
-  outgoing.due = now + outgoing.repeatMs;
   const board = boardOf(rt, outgoing.to);
+  if (board >= 0 && board !== rt.board) {
+    const now = boardTime(rt);
+    learn(rt.peers[board], outgoing, number, now);
+    outgoing.sentAt = now;
+    outgoing.tries = 0;
+  }
   if (number >= outgoing.recover) outgoing.recover = 0;
   else if (outgoing.flying > 0 && board >= 0 && board !== rt.board && ready(rt, board)) {
     // one of several that were lost: the next is not waited for again
@@ -214,25 +218,26 @@ export function repeatDue(rt: Runtime, now: number): number {
     if (outgoing.queue.length === 0 || outgoing.flying === 0) continue;
     const board = boardOf(rt, outgoing.to);
     if (board < 0 || board === rt.board || !ready(rt, board)) continue;
-    if (now >= outgoing.due) {
+    const peer = rt.peers[board];
+    if (now >= outgoing.sentAt + wait(peer, outgoing.tries)) {
       outgoing.recover = numberOf(outgoing, outgoing.queue[outgoing.flying - 1]);
-      outgoing.repeatMs = Math.min(2 * outgoing.repeatMs, REPEAT_MAX_MS);
-      outgoing.waited = true;
-      outgoing.due = now + outgoing.repeatMs;
+      outgoing.sentAt = now;
+      outgoing.tries++;
       repeatHead(rt, outgoing, board);
     }
-    if (next < 0 || outgoing.due < next) next = outgoing.due;
+    const due = outgoing.sentAt + wait(peer, outgoing.tries);
+    if (next < 0 || due < next) next = due;
   }
   return next;
 }
 
-/** What waits for that board's acknowledgement is repeated at once, and patience begins anew. */
+/** What waits for that board's acknowledgement is repeated at once, and then as if for the first time. */
 export function repeatTo(rt: Runtime, board: number): void {
   for (let i = 0; i < rt.busy.length; i++) {
     const outgoing = rt.busy[i];
     if (outgoing.flying === 0 || boardOf(rt, outgoing.to) !== board) continue;
-    outgoing.repeatMs = patience(outgoing) / 2;
-    outgoing.due = 0;
+    outgoing.sentAt -= REPEAT_MAX_MS;
+    outgoing.tries = 0;
   }
 }
 

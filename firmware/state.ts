@@ -55,16 +55,11 @@ export interface Outgoing {
   queue: Message[];
   /** how many of the head are on the bus */
   flying: number;
-  /** when they are repeated, ms */
-  due: number;
-  repeatMs: number;
+  /** when the oldest was last sent, ms; and how often it was repeated */
+  sentAt: number;
+  tries: number;
   /** last number that was on the bus when one had to be repeated; 0: all is well */
   recover: number;
-  /** smoothed time until an acknowledgement comes, ms */
-  roundTripMs: number;
-  /** the oldest message was repeated because its time was over; so many in a row that are acknowledged were */
-  waited: boolean;
-  late: number;
   /** number of the message whose way there and back is timed, or -1; and when it was sent, ms */
   timed: number;
   timedAt: number;
@@ -93,6 +88,10 @@ export interface Peer {
   lowest: number;
   /** processes there */
   pids: Pid[];
+  /** smoothed time until an acknowledgement comes from there, ms */
+  roundTripMs: number;
+  /** so many acknowledgements in a row came for what had been repeated */
+  late: number;
 }
 
 export interface DeviceState {

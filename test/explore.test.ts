@@ -367,7 +367,7 @@ describe('the link', () => {
     ],
     [
       'nothing is repeated',
-      [['channel.ts', '      repeatHead(rt, outgoing, board);\n    }\n    if (next', '    }\n    if (next']],
+      [['channel.ts', '      repeatHead(rt, outgoing, board);\n    }\n    const due', '    }\n    const due']],
       'link',
       /never arrive/,
     ],

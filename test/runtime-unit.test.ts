@@ -12,6 +12,7 @@ import {
   outgoingOf,
   queueMax,
   repeatDue,
+  repeatTo,
   sendAcks,
   transmitAll,
 } from '../firmware/channel.ts';
@@ -172,6 +173,31 @@ describe('channels', () => {
     }
     expect(b.rt.bus.resent).toBeGreaterThanOrEqual(21);
     expect(new Set(numbers(b))).not.toContain(4);
+  });
+
+  test('a board that answers late is waited for on all channels to it; one that is back is not', () => {
+    const b = bench(SENSORS);
+    const one = outgoingOf(b.rt, 0, -1, 2);
+    const other = outgoingOf(b.rt, 0, -1, 3);
+    enqueue(b.rt, one, app(1));
+    enqueue(b.rt, other, app(1));
+    transmitAll(b.rt);
+    b.time += REPEAT_MS - 1;
+    acknowledged(b.rt, one, 1, 1);
+    b.bus = [];
+    b.time += 2 * REPEAT_MS - 4;
+    repeatDue(b.rt, b.time);
+    expect(numbers(b)).toEqual([]);
+    b.time += REPEAT_MS;
+    repeatDue(b.rt, b.time);
+    expect(numbers(b)).toEqual([1]);
+    b.bus = [];
+    b.time += REPEAT_MS;
+    repeatDue(b.rt, b.time);
+    expect(numbers(b)).toEqual([]);
+    repeatTo(b.rt, COMPUTE);
+    repeatDue(b.rt, b.time);
+    expect(numbers(b)).toEqual([1]);
   });
 
   test('nothing goes to a board that is not there, or runs another version', () => {

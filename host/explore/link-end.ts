@@ -3,7 +3,6 @@
 import { create } from '../../firmware/core/core.ts';
 import type { Process } from '../../firmware/core/core.ts';
 import type { Application, Operation, Pid } from '../../firmware/core/types.ts';
-import { REPEAT_MS } from '../../firmware/limits.ts';
 import { crc32 } from '../../firmware/link/crc.ts';
 import type { Local, Outgoing, Peer, Runtime } from '../../firmware/state.ts';
 import { closedStore } from '../../firmware/store.ts';
@@ -83,7 +82,17 @@ export function wake(
 ): Runtime {
   const hal = { now: () => now, random: () => 0, bus: put } as unknown as Hal;
   const local = { seed: 0, pid: end.self.pid, name: '', self: end.self, app: NO_APP, frozenAt: -1 } as unknown as Local;
-  const peer = { life: end.peer, heardAt: now, plan: 'p', op: '', epoch: 0, lowest: 0, pids: [] };
+  const peer = {
+    life: end.peer,
+    heardAt: now,
+    plan: 'p',
+    op: '',
+    epoch: 0,
+    lowest: 0,
+    pids: [],
+    roundTripMs: 0,
+    late: 0,
+  };
   const rt = {
     hal,
     crc: crc32,
@@ -126,11 +135,8 @@ export function sleep(rt: Runtime, end: End): void {
   end.acks = rt.acks;
   end.peer = (rt.peers[1 - rt.board] as Peer).life;
   for (const outgoing of end.outgoing) {
-    outgoing.due = 0;
-    outgoing.repeatMs = REPEAT_MS;
-    outgoing.roundTripMs = 0;
-    outgoing.waited = false;
-    outgoing.late = 0;
+    outgoing.sentAt = 0;
+    outgoing.tries = 0;
     outgoing.timed = -1;
     outgoing.timedAt = 0;
   }
