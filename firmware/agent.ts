@@ -362,7 +362,7 @@ export function hearSerial(agent: Agent, bytes: Uint8Array): void {
   const onFrame = function (frame: Frame): void {
     hearFrame(agent, frame);
   };
-  if (now - agent.heardAt > QUIET_MS) flush(agent.parser, onFrame);
+  if (now - agent.heardAt > (agent.hal.quietMs || QUIET_MS)) flush(agent.parser, onFrame);
   agent.heardAt = now;
   feed(agent.parser, bytes, onFrame);
 }

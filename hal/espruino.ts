@@ -42,6 +42,7 @@ declare const E: {
   enableWatchdog(seconds: number, automatic: boolean): void;
   kickWatchdog(): void;
 };
+declare const process: { memory(): { free: number } };
 declare function print(text: string): void;
 /** Ends everything that runs, and begins with the boot code. */
 declare function load(): void;
@@ -105,12 +106,14 @@ const SLEEP_MAX_MS = 500;
 const GOOD_MS = 5000;
 /** A fault so soon after the one before is one in a row with it: a slow board takes its time to boot. */
 const SOON_MS = 60000;
-/** So many faults in a row, and the system is not read any more; twice as many, and a program that is not good is given up. */
+/** So many faults in a row, and the system is not read any more; twice as many, and all begins anew: a program that is not good is given up. */
 const FAULTS_MAX = 3;
+/** Kept back, bytes: with nothing left at all, no further turn could begin. */
+const RESERVE_BYTES = 400;
 /** What the firmware reads at once of a system's image; nothing else that it needs is as long. */
 const IMAGE_READ = 1024;
-/** A frame from the testbed that is incomplete for so long will never be whole. */
-const TESTBED_QUIET_MS = 2000;
+/** A frame from host or testbed that is incomplete for so long will never be whole: a turn may come in between, and take long. */
+const PATIENT_QUIET_MS = 2000;
 /** Packets that wait for their turn on a shared wire, bytes. */
 const QUEUE_BYTES = 2048;
 const NOTHING = new Uint8Array(0);
@@ -195,6 +198,11 @@ export function drive(settings: Settings, boot: (hal: Hal) => Board, devicesOf: 
   let running = false;
   /** the board is to begin anew */
   let anew = true;
+  let reserve = NOTHING;
+  /** variables that were free at the begin */
+  let free = 0;
+  /** an engine that was interrupted does not find all of them again: there are too few now, and only `load` gives them back */
+  let worn = false;
   /** faults in a row, each soon after the one before: then a system is not read any more, so that another can be flashed */
   let inRow = 0;
   let faultAt = 0;
@@ -223,6 +231,7 @@ export function drive(settings: Settings, boot: (hal: Hal) => Board, devicesOf: 
     flash: flashOf(settings.flash, function () {
       return inRow >= FAULTS_MAX;
     }),
+    quietMs: PATIENT_QUIET_MS,
     serial: function (bytes) {
       link.write(bytes);
     },
@@ -251,6 +260,7 @@ export function drive(settings: Settings, boot: (hal: Hal) => Board, devicesOf: 
       hal.cause = 'reset';
       inRow = 0;
       anew = true;
+      if (worn) load();
     },
   };
 
@@ -262,7 +272,7 @@ export function drive(settings: Settings, boot: (hal: Hal) => Board, devicesOf: 
     anew = true;
     inRow = now() - faultAt < SOON_MS ? inRow + 1 : 1;
     faultAt = now();
-    if (!good && inRow > 2 * FAULTS_MAX) load();
+    if (inRow > 2 * FAULTS_MAX) load();
   };
 
   /** the last characters on the host's line */
@@ -307,8 +317,8 @@ export function drive(settings: Settings, boot: (hal: Hal) => Board, devicesOf: 
     else if (kind === LINE_INPUT) b.input(deviceOf(payload), payload.subarray(1 + payload[0]));
   };
   const reader = createLineReader(crc32, hear);
-  // on a line to the testbed; that loses nothing, but a turn may come between two pieces of a frame, and take long
-  reader.quietMs = TESTBED_QUIET_MS;
+  // on a line to the testbed, which loses nothing
+  reader.quietMs = PATIENT_QUIET_MS;
 
   /** Takes what came on the bus, and sends what is due there. Returns when it wants to be called again, ms. */
   const talk = function (pieces: number): number {
@@ -329,6 +339,8 @@ export function drive(settings: Settings, boot: (hal: Hal) => Board, devicesOf: 
     if (anew) {
       anew = false;
       board = null;
+      worn = process.memory().free < free - free / 16;
+      reserve = new Uint8Array(RESERVE_BYTES);
       board = boot(hal);
     }
     const b = board as Board;
@@ -352,6 +364,14 @@ export function drive(settings: Settings, boot: (hal: Hal) => Board, devicesOf: 
   };
 
   turn = function (): void {
+    if (running) {
+      // there may be no room for anything else before
+      reserve = NOTHING;
+      board = null;
+      fromHost = [];
+      fromBus = [];
+      inputs = [];
+    }
     timer = 0;
     if (resting) {
       hal.kick();
@@ -372,6 +392,7 @@ export function drive(settings: Settings, boot: (hal: Hal) => Board, devicesOf: 
     } catch (error) {
       fault('' + error);
     }
+    if (worn && inRow < FAULTS_MAX && now() - faultAt > SOON_MS) load();
     if (!good && now() > GOOD_MS) {
       good = true;
       if (settings.good) settings.good();
@@ -414,6 +435,7 @@ export function drive(settings: Settings, boot: (hal: Hal) => Board, devicesOf: 
     );
   }
   listen();
+  free = process.memory().free;
   if (settings.watchdogMs) E.enableWatchdog(settings.watchdogMs / 1000, false);
   arm(1);
 }

@@ -33,6 +33,8 @@ export interface Hal {
   /** CRC-32 (IEEE 802.3) of bytes[from..to), continuing from `crc` (0 to begin); null: use the firmware's own */
   crc32: ((bytes: Uint8Array, from: number, to: number, crc: number) => number) | null;
   flash: Flash;
+  /** between pieces of a frame from the host there may be so long, where a turn takes long; else 200, ms */
+  quietMs?: number;
   /** to the host, over the serial line */
   serial(bytes: Uint8Array): void;
   /** one packet to all other boards on the device bus; may be lost, damaged or repeated */

@@ -30,7 +30,7 @@ export function saysInNode(text: string): string[] {
   return said.trimEnd().split('\n');
 }
 
-/** What a board says that runs it; ends it. `ms`: how long it may take. */
+/** What a board says that runs it, up to and with `end`; ends it. `ms`: how long it may take. */
 export async function saysOn(machine: Machine, ms: number): Promise<{ lines: string[]; log: string[] }> {
   const line = new Socketed();
   const log: string[] = [];
@@ -44,7 +44,10 @@ export async function saysOn(machine: Machine, ms: number): Promise<{ lines: str
       clearTimeout(timer);
       run.kill();
       line.close();
-      resolve({ lines: said.trimEnd().split('\n'), log });
+      // what it goes on to say is not asked for
+      const lines = said.trimEnd().split('\n');
+      const end = lines.findIndex((line) => line.startsWith('end '));
+      resolve({ lines: end < 0 ? lines : lines.slice(0, end + 1), log });
     };
     const timer = setTimeout(finish, ms);
     line.onData((bytes) => {

@@ -101,7 +101,7 @@ export function relayCommand(folder: string, program: string, console: boolean):
 const ROOM_BYTES = 1_000_000;
 
 /** Has this interpreter as many variables as are wanted? One with a board's number of them has not. */
-function grows(program: string, folder: string): boolean {
+export function grows(program: string, folder: string): boolean {
   mkdirSync(folder, { recursive: true });
   // in a folder without flash: else it would run what stands there
   const { status } = spawnSync(program, ['-e', `new Uint8Array(${ROOM_BYTES})`], { cwd: folder, stdio: 'ignore' });
