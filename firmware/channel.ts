@@ -50,6 +50,7 @@ function transmitOne(rt: Runtime, outgoing: Outgoing, message: Message, board: n
     packet.push(outgoing.base);
   }
   rt.bus.sent++;
+  rt.acted = true;
   rt.hal.bus(encodePacket(packet, rt.crc));
 }
 

@@ -85,6 +85,7 @@ function createRuntime(hal: Hal, agent: Agent, image: Image, store: Store): Runt
     restart: false,
     replaying: 0,
     stirred: false,
+    acted: false,
     beatDue: false,
     recordDue: false,
     abort: '',
@@ -271,28 +272,40 @@ export function boot(hal: Hal): Board {
     return more;
   };
 
+  /** Until then, on the HAL's clock, nothing is to be done, if nothing comes that is for this board; -1: something is. */
+  let idle = -1;
+
   return {
     serial: function (bytes) {
+      idle = -1;
       hearSerial(agent, bytes);
       finish();
     },
     bus: function (bytes) {
-      if (agent.rt && hearPacket(agent.rt, bytes)) finish();
+      if (!agent.rt || !hearPacket(agent.rt, bytes)) return;
+      idle = -1;
+      finish();
     },
     input: function (device, bytes) {
+      idle = -1;
       if (agent.rt) takeInput(agent.rt, device, bytes);
       finish();
     },
     poll: function () {
       hal.kick();
+      if (hal.now() < idle) return idle;
+      idle = -1;
       const rt = agent.rt;
       let next = rt ? tick(rt) : hal.now() + IDLE_MS;
       if (rt) next -= rt.clock;
-      if (finish()) next = hal.now();
+      if (rt) rt.acted = false;
+      // what has been done now may want to be looked after sooner than what was known before
+      if (finish() || (rt && rt.acted)) return hal.now();
       const until = rt ? sharesUntil(rt) : 0;
-      if (rt && until > 0) return Math.min(next, until - rt.clock);
+      if (rt && until > 0) next = Math.min(next, until - rt.clock);
       // in idle time, for it takes long: a sector that a later write will need
-      else if (rt && prepare(rt)) next = hal.now();
+      else if (rt && prepare(rt)) return hal.now();
+      idle = next;
       return next;
     },
   };

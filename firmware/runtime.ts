@@ -305,6 +305,7 @@ export function deliver(rt: Runtime, local: Local, event: Event): Effect[] {
   const packed = rt.store.on ? packEvent(event, known) : null;
   const effects = stepLocal(rt, local, event);
   rt.stirred = true;
+  rt.acted = true;
   if (packed) recordEvent(rt, local, us, digestOf(effects, rt.crc), packed);
   performAll(rt, local, epoch, event, effects);
   return effects;

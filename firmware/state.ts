@@ -156,6 +156,8 @@ export interface Runtime {
   replaying: number;
   /** something has happened since effects were last let out */
   stirred: boolean;
+  /** a process has had an event, or a message was sent that may have to be repeated, since this was made false */
+  acted: boolean;
   /** once what has happened is durable: a beat goes out, the board's record is written */
   beatDue: boolean;
   recordDue: boolean;

@@ -77,6 +77,7 @@ function bench(board: number): Bench {
     clock: 0,
     replaying: 0,
     stirred: false,
+    acted: false,
     beatDue: false,
     recordDue: false,
     abort: '',
