@@ -3,6 +3,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Agent } from '../firmware/agent.ts';
 import { createAgent, hearSerial } from '../firmware/agent.ts';
+import type { Io } from '../firmware/application.ts';
+import { createApplication } from '../firmware/application.ts';
 import {
   acknowledge,
   acknowledged,
@@ -22,6 +24,7 @@ import { admit, createDriver, renewDriver } from '../firmware/driver.ts';
 import { bodyMax, encodeImage, readSlot, slotAt } from '../firmware/image.ts';
 import { REPEAT_MAX_MS, REPEAT_MS, WINDOW } from '../firmware/limits.ts';
 import { unknownPeer } from '../firmware/peer.ts';
+import type { BoardPlan } from '../firmware/plan.ts';
 import { openRecords } from '../firmware/record.ts';
 import type { Runtime } from '../firmware/state.ts';
 import { closedStore } from '../firmware/store.ts';
@@ -275,6 +278,44 @@ describe('channels', () => {
     enqueue(b.rt, channel, app(max));
     expect(full(b.rt, 0, false)).toBe(true);
     expect(full(b.rt, 8, true)).toBe(false);
+  });
+});
+
+describe('rates', () => {
+  const PER_SECOND = 10;
+  const component = { name: 'a', sends: [[0, [1]]], drives: [], reads: [] };
+  const type = { name: 'Word', fields: [{ name: 'n', kind: 'u8', count: 0 }], perSecond: PER_SECOND };
+  const plan = { components: [component], types: [type], devices: [] } as unknown as BoardPlan;
+  /** sends at these times, ms, so many messages each: how many events pass */
+  const passing = (times: number[], count: number): number => {
+    const send = (_: unknown, __: unknown, io: Io): void => {
+      for (let i = 0; i < count; i++) io.send('Word', { n: i });
+    };
+    const app = createApplication(
+      { timers: { tick: send } },
+      () => plan,
+      0,
+      (run) => run(),
+    );
+    const state = app.initial();
+    let passed = 0;
+    for (const t of times) {
+      try {
+        app.handle(state, { kind: 'timer', name: 'tick', t, seed: 0 }, []);
+        passed++;
+      } catch (error) {
+        expect((error as Error).message).toBe(`flood: Word above ${PER_SECOND} per second`);
+        break;
+      }
+    }
+    return passed;
+  };
+
+  test('after a silence more may go at once, but not from one event, however slow its board is', () => {
+    expect(passing([0, 0, 0, 0, 0, 0], PER_SECOND)).toBe(5);
+    expect(passing([0], 2 * PER_SECOND)).toBe(1);
+    expect(passing([0], 2 * PER_SECOND + 1)).toBe(0);
+    expect(passing([0, 60_000, 120_000], 2 * PER_SECOND + 1)).toBe(0);
   });
 });
 

@@ -7,8 +7,6 @@ import { fly } from './cuts.ts';
 export interface Flight extends Omit<Trial, 'boards' | 'slow' | 'heartbeatMs' | 'seed'> {
   end: 'commit' | 'recovery';
   why: RegExp;
-  /** slower than that it shows nothing: what would be a flood is none */
-  slowest?: number;
 }
 
 // Each begins in the profile shortly before what the upgrade fails at.
@@ -17,18 +15,18 @@ export const FLIGHTS: Flight[] = [
   { upgrade: 'B', begin: 38, commitAfter: 0, end: 'recovery', why: /^acceptance test failed/ },
   { upgrade: 'C', begin: 5, commitAfter: 0, end: 'recovery', why: /setting 'time'|undefined/ },
   { upgrade: 'D', begin: 28, commitAfter: 0, end: 'recovery', why: /^hang/ },
-  { upgrade: 'E', begin: 8, commitAfter: 0, end: 'recovery', why: /^flood/, slowest: 4 },
+  { upgrade: 'E', begin: 8, commitAfter: 0, end: 'recovery', why: /^flood/ },
 ];
 
 export const flightsOf = (letters: string): Flight[] => FLIGHTS.filter(({ upgrade }) => letters.includes(upgrade));
 
 /** Flies it on boards of this kind (`testbed up --boards`), `slow` real seconds for each of the mission's. */
 export async function judge(boards: string, slow: number, flight: Flight, heartbeatMs?: number): Promise<void> {
-  const { end, why, slowest, ...trial } = flight;
+  const { end, why, ...trial } = flight;
   const flown = await fly({
     ...trial,
     boards,
-    slow: Math.min(slow, slowest ?? slow),
+    slow,
     seed: 1,
     ...(heartbeatMs ? { heartbeatMs } : {}),
   });
