@@ -1,6 +1,7 @@
 // The sample mission's upgrades on five boards of this machine with an engine that no package has, through the
 // real serialport, with a power cut (SIGKILL) in each phase, as emulated.test.ts flies them with Duktape:
 // UNDERSTUDY_JERRY=/path/to/installations UNDERSTUDY_ESPRUINO=/path/to/espruino npm test -- engine-flights
+// (and UNDERSTUDY_TELL=1 tells where a flight stands)
 
 import { describe, test } from 'vitest';
 import { flightsOf, judge } from './testbed/flights.ts';

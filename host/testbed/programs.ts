@@ -20,7 +20,7 @@ function espruino(): string {
     return path;
   } catch {
     const cause = path === '' ? 'no package has Espruino for Linux' : `${ESPRUINO}: ${path} is no program`;
-    const next = `build it (BOARD=LINUX RELEASE=1 make) and give its path: ${ESPRUINO}=/path/to/espruino`;
+    const next = `build it (BOARD=LINUX RELEASE=1 OPTIMIZEFLAGS=-O2 make) and give its path: ${ESPRUINO}=/path/to/espruino`;
     throw new Failure('E_TOOL', EXIT.refused, cause, next);
   }
 }

@@ -60,6 +60,14 @@ export interface Flown {
   seconds: number;
 }
 
+/** UNDERSTUDY_TELL=1: where a flight stands, and after how many real seconds, for it may take minutes. */
+function teller(): (what: string) => void {
+  const began = performance.now();
+  return (what) => {
+    if (process.env.UNDERSTUDY_TELL) console.error(`${((performance.now() - began) / 1000).toFixed(1)} s: ${what}`);
+  };
+}
+
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** The mission's world, each second of which takes `slow` seconds. */
@@ -120,6 +128,7 @@ export async function fly(trial: Trial): Promise<Flown> {
 }
 
 async function flight(trial: Trial, lab: Client, old: Version, fresh: Version, header: TraceLine): Promise<Judged> {
+  const tell = teller();
   const boards = old.plan.boards;
   const random = createRandom(trial.seed, `${trial.boards} ${trial.upgrade}`);
   const some = (): string => boards[Math.floor(random.next() * boards.length)] as string;
@@ -136,6 +145,7 @@ async function flight(trial: Trial, lab: Client, old: Version, fresh: Version, h
     const found = lab.boards().find((b) => b.name === board);
     if (!found?.powered) throw new Error(`${board} has no power to lose`);
     cuts.push({ board, phase: phases.of(board) });
+    tell(`${board} loses power: ${phases.of(board)}`);
     process.kill(found.pid, 'SIGKILL');
     await until(`power of ${board} is off`, () => lab.boards().some((b) => b.name === board && !b.powered));
     await sleep(OFF_MS * random.next());
@@ -176,8 +186,10 @@ async function flight(trial: Trial, lab: Client, old: Version, fresh: Version, h
   }
 
   await flash(lab, old);
+  tell('flashed');
   const torques = async (): Promise<number> => (await lab.records()).filter(({ name }) => name === 'torque').length;
   await until('the craft flies', async () => (await torques()) > 2);
+  tell('the craft flies');
   const begun = lines.length;
 
   // staging: it is tried again where the power cut has ended it
@@ -192,7 +204,7 @@ async function flight(trial: Trial, lab: Client, old: Version, fresh: Version, h
       () => true,
       (error: Error) => {
         refused = error.message;
-        if (process.env.UNDERSTUDY_TELL) console.error(Math.round(lab.now()), refused);
+        tell(`not staged: ${refused}`);
         return false;
       },
     );
@@ -205,6 +217,7 @@ async function flight(trial: Trial, lab: Client, old: Version, fresh: Version, h
     return false;
   });
   phases.told = 'staged';
+  tell('staged');
 
   const epoch = Math.max(...((await all()) ?? []).map((b) => b.epoch));
   phases.epoch = epoch;
@@ -215,6 +228,7 @@ async function flight(trial: Trial, lab: Client, old: Version, fresh: Version, h
   await cutting;
   await reached(() => phases.cut() === null || phases.epoch > started);
   if (phases.epoch === started) await cut(some());
+  tell('guarded');
 
   if (trial.commitAfter > 0) {
     armed = 'commit';
@@ -224,6 +238,7 @@ async function flight(trial: Trial, lab: Client, old: Version, fresh: Version, h
     if (phases.epoch === started) armed = 'recovery';
     await until('the end of guarded operation', () => phases.epoch > started);
   }
+  tell('guarded operation has ended');
   await cutting;
   const wanted = trial.commitAfter > 0 ? fresh : old;
   let last: BoardStatus[] = [];
@@ -231,6 +246,7 @@ async function flight(trial: Trial, lab: Client, old: Version, fresh: Version, h
     last = (await all()) ?? [];
     return last.length > 0 && last.every((b) => b.plan?.hash === wanted.hash && !b.guarded && cutless(b));
   });
+  tell('the boards agree');
   const before = await torques();
   const flies = await reached(async () => (await torques()) > before + 5);
   const end = [...(phases.verdicts.get(started + 1) ?? [])];
