@@ -280,7 +280,7 @@ describe('a board recorded in lockstep', () => {
     const recording = await takenOver();
     const meanings = recording.calls.map((call) => meaningOf(call, recording));
     const count = (what: string): number => meanings.filter((meaning) => meaning.what === what).length;
-    for (const what of ['boot', 'serial', 'poll', 'beat', 'app', 'freeze', 'report', 'acknowledgement', 'for others']) {
+    for (const what of ['boot', 'serial', 'beat', 'app', 'freeze', 'report', 'acknowledgement', 'for others']) {
       expect(count(what), what).toBeGreaterThan(0);
     }
     // of a start and of a recovery, by four survivors on other boards, to the controller and at last to its new version
@@ -444,7 +444,11 @@ describe.skipIf(program === null)('on the emulated chip', () => {
     }
     // only the guard writes to flash
     expect(costRows(cases, 'app estimator').map(({ mean }) => (mean?.programs ?? 0) >= 1)).toEqual([false, true, true]);
-    const again = await countCase(CASES[0] as (typeof CASES)[0], { program: program as string, engine: 'duktape', heap: 2_000_000 }, 500);
+    const again = await countCase(
+      CASES[0] as (typeof CASES)[0],
+      { program: program as string, engine: 'duktape', heap: 2_000_000 },
+      500,
+    );
     expect(again).toEqual(cases[0]);
   });
 
