@@ -73,7 +73,7 @@ const GLOBALS = words(`undefined NaN Infinity isNaN isFinite parseInt parseFloat
 /** What not even a driver may use: no engine class has all of it. */
 const MODERN = words(`Map Set WeakMap WeakSet WeakRef Symbol Promise Proxy Reflect BigInt BigInt64Array
   BigUint64Array Intl Atomics SharedArrayBuffer FinalizationRegistry globalThis queueMicrotask structuredClone
-  Iterator process`);
+  Iterator`);
 
 /** Members of the built-ins that ES5 has. */
 const MEMBERS: { [object: string]: Set<string> } = {
