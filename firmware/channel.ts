@@ -27,6 +27,7 @@ export function outgoingOf(rt: Runtime, from: Pid, device: number, to: Pid): Out
     flying: 0,
     sentAt: 0,
     tries: 0,
+    late: 0,
     recover: 0,
     timed: -1,
     timedAt: 0,
@@ -118,14 +119,14 @@ function wait(peer: Peer, tries: number): number {
 function learn(peer: Peer, outgoing: Outgoing, number: number, now: number): void {
   if (outgoing.timed === number) {
     const longer = now - outgoing.timedAt - peer.roundTripMs;
-    peer.roundTripMs += longer > 0 ? longer : longer / 4;
+    peer.roundTripMs += longer > 0 ? longer : longer / 2;
   }
   if (number >= outgoing.timed) outgoing.timed = -1;
-  if (outgoing.tries > 0) peer.late++;
-  else if (outgoing.recover === 0) peer.late = 0;
-  if (peer.late < LATE_MAX) return;
+  if (outgoing.tries > 0) outgoing.late++;
+  else if (outgoing.recover === 0) outgoing.late = 0;
+  if (outgoing.late < LATE_MAX) return;
   peer.roundTripMs = Math.max(peer.roundTripMs, wait(peer, outgoing.tries) / 3);
-  peer.late = 0;
+  outgoing.late = 0;
 }
 
 /** Nothing of this channel is under way any more. */

@@ -3,7 +3,7 @@
 import type { Peer, Runtime } from './state.ts';
 
 export function unknownPeer(): Peer {
-  return { life: 0, heardAt: -1, plan: '', op: '', epoch: 0, lowest: 0, pids: [], roundTripMs: 0, late: 0 };
+  return { life: 0, heardAt: -1, plan: '', op: '', epoch: 0, lowest: 0, pids: [], roundTripMs: 0 };
 }
 
 /** Both boards run the same version, or one that this one is about to follow or has just left. */

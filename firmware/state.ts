@@ -58,6 +58,8 @@ export interface Outgoing {
   /** when the oldest was last sent, ms; and how often it was repeated */
   sentAt: number;
   tries: number;
+  /** so many acknowledgements in a row came for what had been repeated */
+  late: number;
   /** last number that was on the bus when one had to be repeated; 0: all is well */
   recover: number;
   /** number of the message whose way there and back is timed, or -1; and when it was sent, ms */
@@ -90,8 +92,6 @@ export interface Peer {
   pids: Pid[];
   /** smoothed time until an acknowledgement comes from there, ms */
   roundTripMs: number;
-  /** so many acknowledgements in a row came for what had been repeated */
-  late: number;
 }
 
 export interface DeviceState {

@@ -91,7 +91,6 @@ export function wake(
     lowest: 0,
     pids: [],
     roundTripMs: 0,
-    late: 0,
   };
   const rt = {
     hal,
@@ -137,6 +136,7 @@ export function sleep(rt: Runtime, end: End): void {
   for (const outgoing of end.outgoing) {
     outgoing.sentAt = 0;
     outgoing.tries = 0;
+    outgoing.late = 0;
     outgoing.timed = -1;
     outgoing.timedAt = 0;
   }
