@@ -4,7 +4,16 @@
 
 import type { Message, Pid } from './core/types.ts';
 import { HELD_MAX } from './core/limits.ts';
-import { DOUBLINGS_MAX, LATE_MAX, QUEUE_MAX, QUEUE_MIN, REPEAT_MAX_MS, REPEAT_MS, WINDOW } from './limits.ts';
+import {
+  DOUBLINGS_MAX,
+  LATE_MAX,
+  PROMPT_MS,
+  QUEUE_MAX,
+  QUEUE_MIN,
+  REPEAT_MAX_MS,
+  REPEAT_MS,
+  WINDOW,
+} from './limits.ts';
 import { ready } from './peer.ts';
 import type { Outgoing, Peer, Runtime } from './state.ts';
 import { boardOf, boardTime } from './state.ts';
@@ -114,7 +123,8 @@ function wait(peer: Peer, tries: number): number {
 
 /**
  * What was repeated tells nothing of the time (Karn), nor does what a later message's acknowledgement covers. But where one
- * message after the other comes too late, the receiver is slow; it would be sent everything twice for ever.
+ * message after the other comes too late, the receiver is slow; it would be sent everything twice for ever. One that comes
+ * at once after the repeat is none: what had been sent first was lost.
  */
 function learn(peer: Peer, outgoing: Outgoing, number: number, now: number): void {
   if (outgoing.timed === number) {
@@ -122,7 +132,7 @@ function learn(peer: Peer, outgoing: Outgoing, number: number, now: number): voi
     peer.roundTripMs += longer > 0 ? longer : longer / 2;
   }
   if (number >= outgoing.timed) outgoing.timed = -1;
-  if (outgoing.tries > 0) outgoing.late++;
+  if (outgoing.tries > 0 && now - outgoing.sentAt > PROMPT_MS) outgoing.late++;
   else if (outgoing.recover === 0) outgoing.late = 0;
   if (outgoing.late < LATE_MAX) return;
   peer.roundTripMs = Math.max(peer.roundTripMs, wait(peer, outgoing.tries) / 3);

@@ -18,6 +18,8 @@ export const FORGET_MARKS = 64;
 export const REPEAT_MS = 60;
 export const REPEAT_MAX_MS = 3200;
 export const DOUBLINGS_MAX = 6;
+/** What is acknowledged within this time of its repeat is so because of it, ms. */
+export const PROMPT_MS = 15;
 /** So many messages in a row are acknowledged too late: their receiver is slow. */
 export const LATE_MAX = 4;
 /** How long a board that begins anew waits for the others before it begins alone, ms. */
